@@ -1,0 +1,52 @@
+# Each target makes the environment it needs; pip runs again only when pyproject.toml changed.
+PYTHON  ?= python3
+WORKERS ?= 2
+VENV    := .venv
+BENCH   := .venv-bench
+INSTALL := -m pip install --quiet --disable-pip-version-check --editable
+
+.PHONY: help test demo lint format bench clean
+
+help:
+	@echo "make test | demo | lint | format | bench | clean"
+
+# worksteal keeps tests of one file on one worker as long as both are busy, so that compiled
+# programs are reused, and still ends both at the same time.
+test: $(VENV)/test.stamp
+	$(VENV)/bin/python -m pytest -n $(WORKERS) --dist worksteal
+
+demo: $(VENV)/plot.stamp
+	$(VENV)/bin/python examples/plot_digits.py
+
+lint: $(VENV)/test.stamp
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: $(VENV)/test.stamp
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: $(BENCH)/bench.stamp
+	$(BENCH)/bin/python -m benchmarks
+
+clean:
+	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+# An environment counts as made when it has pip, which venv installs last.
+%/bin/pip:
+	$(PYTHON) -m venv $*
+
+$(VENV)/plot.stamp: pyproject.toml | $(VENV)/bin/pip
+	$(VENV)/bin/python $(INSTALL) ".[plot]"
+	touch $@
+
+# The extra `test` holds `plot`, so the demo needs nothing more after this one.
+$(VENV)/test.stamp: pyproject.toml | $(VENV)/bin/pip
+	$(VENV)/bin/python $(INSTALL) ".[test]"
+	touch $(VENV)/plot.stamp $@
+
+$(BENCH)/bench.stamp: pyproject.toml | $(BENCH)/bin/pip
+	$(BENCH)/bin/python $(INSTALL) ".[bench]"
+	touch $@

@@ -1,0 +1,34 @@
+"""LSTM autoencoders as scikit-learn estimators.
+
+An LSTM autoencoder turns sequences into vectors of fixed length and back, so that whatever
+scikit-learn does with vectors works on sequences: univariate or multivariate, of equal or unequal
+length, complete or with missing values.
+
+Importing this package does not import TensorFlow; the first ``fit`` does.
+
+Notes
+-----
+One letter has one meaning, in every shape of every docstring:
+
+====== ========================================================
+``N``  sequences
+``T``  time steps
+``F``  features per step
+``L``  latent width: columns of a code
+``U``  LSTM units
+``B``  rows of a minibatch
+``H``  horizon: future steps
+``P``  patch size: steps in a frame
+====== ========================================================
+
+And one word too: a *sequence* is one sample; a *step* is one time index; a *frame* is ``P``
+consecutive steps, what the LSTM reads at once; a value is *observed* if it is real, neither
+padding nor missing; a *latent* vector, or *code*, is what ``transform`` returns; the *bottleneck*
+is the layer that makes it.
+"""
+
+from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
+
+__version__ = "0.1.0.dev0"
+
+__all__ = ["LSTMAutoencoderTransformer"]

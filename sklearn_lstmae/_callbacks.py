@@ -1,0 +1,84 @@
+"""Who is told of each epoch: scikit-learn's fit callbacks (version 1.9), and the terminal."""
+
+from tqdm.auto import tqdm
+
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # scikit-learn < 1.9: no callbacks
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands in for scikit-learn's mixin."""
+
+
+class FitReport:
+    """Tells scikit-learn's callbacks and the terminal how a fit goes on.
+
+    A context: leaving it ends the progress line.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its ``verbose`` chooses silence (0), one progress line (1) or a line an epoch (2).
+    n_epochs : int
+        At most so many will be reported.
+    X, y : object
+        What ``fit`` was given; callbacks may score on it.
+    """
+
+    def __init__(self, estimator, n_epochs, X, y):
+        self._estimator, self._data = estimator, {"X": X, "y": y}
+        self._n_epochs = n_epochs
+        self._context = None
+        if {"_skl_callbacks", "_parent_callback_ctx"} & vars(estimator).keys():
+            self._context = estimator._init_callback_context(max_subtasks=n_epochs)
+            self._context.call_on_fit_task_begin(estimator=estimator, **self._data)
+        self._bar = tqdm(total=n_epochs, unit="epoch", disable=estimator.verbose != 1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._bar.close()
+
+    def listener(self, attributes_of):
+        """What training should call after each epoch, None if nobody wants to know.
+
+        Parameters
+        ----------
+        attributes_of : callable (weights) -> dict
+            Fitted attributes of the estimator if training stopped with these weights.
+
+        Returns
+        -------
+        callable (epoch, losses, weights) -> bool, or None
+            True asks training to stop.
+        """
+        if self._context is None and not self._estimator.verbose:
+            return None
+
+        def report(epoch, losses, weights):
+            self._show(epoch, losses)
+            if self._context is None:
+                return False
+            task = self._context.subcontext(task_name="epoch")
+            task.call_on_fit_task_begin(estimator=self._estimator, **self._data)
+            return self._end(task, lambda: attributes_of(weights))
+
+        return report
+
+    def finish(self, attributes):
+        """End the task of the callbacks; ``attributes`` are the fitted ones."""
+        if self._context is not None:
+            self._end(self._context, attributes)
+
+    def _show(self, epoch, losses):
+        words = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
+        self._bar.set_postfix_str(words, refresh=False)
+        self._bar.update()
+        if self._estimator.verbose >= 2:
+            print(f"epoch {epoch}/{self._n_epochs}: {words}")
+
+    def _end(self, task, attributes):
+        return task.call_on_fit_task_end(
+            estimator=self._estimator, reconstruction_attributes=attributes, **self._data
+        )

@@ -1,0 +1,133 @@
+"""Steps of ``fit`` that need no model: rules between parameters, seeds, outcomes."""
+
+import contextlib
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import InvalidParameterError
+
+COUNTS = ("latent_dim", "patch_size", "epochs", "batch_size", "patience")
+
+# A frame of "auto" is about the 32nd part of the longest sequence.
+AUTO_FRAMES = 32
+
+
+def check_together(estimator):
+    """Raise where parameters, alone or together, have no meaning.
+
+    This is what scikit-learn's table of constraints cannot say.
+    """
+    name = type(estimator).__name__
+    for parameter in COUNTS:
+        if isinstance(getattr(estimator, parameter), bool):
+            raise InvalidParameterError(
+                f"The {parameter!r} parameter of {name} must be an int of at least 1. "
+                f"Got {getattr(estimator, parameter)!r} instead."
+            )
+    units = estimator.hidden_units
+    if not all(isinstance(u, Integral) and not isinstance(u, bool) and int(u) >= 1 for u in units):
+        raise InvalidParameterError(
+            f"The 'hidden_units' parameter of {name} must be a tuple of ints of at least 1. "
+            f"Got {units!r} instead."
+        )
+    if estimator.bottleneck == "dense" and not len(units):
+        raise ValueError(
+            "hidden_units=() leaves bottleneck='dense' nothing to read: give hidden_units a "
+            "width, or choose bottleneck 'hidden', 'cell' or 'hidden_cell'."
+        )
+    if estimator.bottleneck != "dense" and estimator.pooling != "last_mean":
+        raise ValueError(
+            f"pooling={estimator.pooling!r} has no effect with bottleneck="
+            f"{estimator.bottleneck!r}, whose code is a last state: leave pooling at its default "
+            "'last_mean', or choose bottleneck='dense'."
+        )
+    if estimator.activation == "relu":
+        warnings.warn(
+            "activation='relu' lets the state of an LSTM grow without bound; training may "
+            "diverge. 'tanh' does not.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def resolve_patch_size(patch_size, n_timesteps):
+    """Steps of a frame for sequences of at most ``n_timesteps`` steps."""
+    return max(1, round(n_timesteps / AUTO_FRAMES)) if patch_size == "auto" else int(patch_size)
+
+
+def check_lengths(lengths, n_sequences):
+    """Steps to decode of each of ``n_sequences`` codes: int or (N,) -> int array (N,)."""
+    array = np.asarray(lengths)
+    if array.dtype.kind not in "iu" or array.ndim > 1 or (array < 1).any():
+        raise ValueError(
+            f"lengths must be an int or a 1-D array of ints, each at least 1. Got {lengths!r}."
+        )
+    if array.ndim == 1 and len(array) != n_sequences:
+        raise ValueError(f"lengths has {len(array)} entries, but Z has {n_sequences} rows.")
+    return np.broadcast_to(array, n_sequences).astype(np.int64)
+
+
+def configure(estimator, sequences):
+    """The settings of a fit as plain values: what every method after fit works with."""
+    patch_size = resolve_patch_size(estimator.patch_size, sequences.n_timesteps)
+    return {
+        "architecture": {
+            "n_features": sequences.n_features,
+            "patch_size": patch_size,
+            "latent_dim": int(estimator.latent_dim),
+            "hidden_units": [int(units) for units in estimator.hidden_units],
+            "bidirectional": bool(estimator.bidirectional),
+            "bottleneck": estimator.bottleneck,
+            "pooling": estimator.pooling,
+            "reverse_target": bool(estimator.reverse_target),
+            "decoder_start": estimator.decoder_start,
+            "time_encoding": bool(estimator.time_encoding),
+            "activation": estimator.activation,
+            "tells_missing": estimator.missing == "mask",
+        },
+        "layout": sequences.layout,
+        "loss": estimator.loss,
+        "missing": estimator.missing,
+        "scaling": estimator.scaling,
+    }
+
+
+def draw_seed(random_state):
+    """One integer for all randomness of a fit; None takes fresh entropy, not a global state."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
+@contextlib.contextmanager
+def keep_state_on_failure(estimator):
+    """Whatever goes wrong, the estimator is as it was before."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def warn_of_outcome(estimator, loss, baseline_loss, n_epochs):
+    """Say so when the fit is no better than the mean, or was cut short."""
+    if baseline_loss > 0 and not loss < baseline_loss:
+        warnings.warn(
+            "The reconstruction is no better than predicting each feature's mean: "
+            f"loss {loss:.6g}, loss of the mean {baseline_loss:.6g}. Try more epochs, a larger "
+            "latent_dim, another learning_rate, or a longer patch_size for long sequences.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    if estimator.early_stopping and n_epochs == estimator.epochs:
+        warnings.warn(
+            f"All {n_epochs} epochs were run and the validation loss was still falling within "
+            f"the last {estimator.patience}: increase epochs.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,65 @@
+"""Architecture: the description of a network. Data, no code of TensorFlow."""
+
+from dataclasses import asdict, dataclass, fields
+
+# Wavelengths of the decoder's time encoding, in frames: sines and cosines of the position at a
+# quarter-octave-free geometric ladder (Vaswani et al. 2017, "Attention Is All You Need",
+# section 3.5, with base 2, since our sequences have tens to hundreds of frames, not thousands).
+TIME_WAVELENGTHS = tuple(4.0 * 2.0**octave for octave in range(8))
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the network is: two estimators with equal descriptions share one compiled program.
+
+    The number of sequences, their lengths and everything that only matters in training are not
+    part of it. Letters: F features, P patch size, L latent width, U units.
+    """
+
+    n_features: int  # F
+    patch_size: int  # P
+    latent_dim: int  # L
+    hidden_units: tuple[int, ...]
+    bidirectional: bool
+    bottleneck: str  # "dense", "hidden", "cell" or "hidden_cell"
+    pooling: str  # "last", "mean" or "last_mean"
+    reverse_target: bool
+    decoder_start: str  # "input", "state" or "input_state"
+    time_encoding: bool
+    activation: str  # "tanh" or "relu"
+    tells_missing: bool  # the network is told which values are observed
+
+    @property
+    def frame_width(self):
+        """Values of one frame: P * F."""
+        return self.patch_size * self.n_features
+
+    @property
+    def input_width(self):
+        """Width of what the encoder reads at once.
+
+        The values of a frame; beside them, which values are observed, or, where a frame can be
+        partly padding, which of its steps are real.
+        """
+        if self.tells_missing:
+            return 2 * self.frame_width
+        return self.frame_width + (self.patch_size if self.patch_size > 1 else 0)
+
+    @property
+    def code_width(self):
+        """Columns that the bottleneck makes (a scaling may append more)."""
+        return 2 * self.latent_dim if self.bottleneck == "hidden_cell" else self.latent_dim
+
+    def n_frames(self, n_steps):
+        """Frames that hold ``n_steps`` steps (an int or an integer array)."""
+        return -(-n_steps // self.patch_size)
+
+    def to_dict(self):
+        """Plain values, as a fitted estimator keeps them."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, description):
+        """Inverse of `to_dict`."""
+        values = {field.name: description[field.name] for field in fields(cls)}
+        return cls(**{**values, "hidden_units": tuple(values["hidden_units"])})

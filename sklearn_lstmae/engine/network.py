@@ -1,0 +1,252 @@
+"""The layers of an Architecture and how they are connected.
+
+The same functions make the fast network that trains and the plain Keras models that users get:
+only the LSTM layer differs. Letters: B sequences, K frames, P steps a frame, F features, U units,
+L latent width, C columns of the code.
+"""
+
+import math
+
+import numpy as np
+
+from ._tensorflow import keras
+from .architecture import TIME_WAVELENGTHS, Architecture
+from .layers import FastLSTM
+
+ops = keras.ops
+
+
+def keep(inputs):
+    """No dropout."""
+    return inputs
+
+
+class Network:
+    """An encoder and its decoders.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    fast : bool
+        With `FastLSTM`; else with ``keras.layers.LSTM``. The weights are the same, in the same
+        order.
+    """
+
+    def __init__(self, architecture: Architecture, fast: bool = True):
+        self.encoder = Encoder(architecture, fast)
+        self.decoder = Decoder(architecture, fast, name="decoder")
+
+    @property
+    def variables(self):
+        """Keras variables, encoder first."""
+        return [*self.encoder.variables, *self.decoder.variables]
+
+
+class Encoder:
+    """Frames -> code."""
+
+    def __init__(self, architecture, fast):
+        self.architecture = architecture
+        self.hidden = []
+        width = architecture.input_width
+        for depth, units in enumerate(architecture.hidden_units):
+            ways = ["forward", "backward"] if architecture.bidirectional else ["forward"]
+            self.hidden.append(
+                [
+                    make_lstm(architecture, units, width, f"encoder_{depth}_{way}", fast)
+                    for way in ways
+                ]
+            )
+            width = units * len(ways)
+        if architecture.bottleneck == "dense":
+            pooled = width * (2 if architecture.pooling == "last_mean" else 1)
+            self.bottleneck = make_dense(architecture.latent_dim, pooled, "bottleneck")
+        else:
+            self.bottleneck = make_lstm(
+                architecture, architecture.latent_dim, width, "bottleneck", fast
+            )
+
+    @property
+    def variables(self):
+        """Keras variables, first layer first."""
+        layers = [layer for ways in self.hidden for layer in ways] + [self.bottleneck]
+        return [variable for layer in layers for variable in layer.weights]
+
+    def __call__(self, inputs, mask, *, drop=keep, training=False):
+        """(B, K, input_width), (B, K) -> (B, C)."""
+        sequence = inputs
+        for ways in self.hidden:
+            sequence = drop(sequence)
+            runs = [run_lstm(layer, sequence, mask=mask, training=training) for layer in ways]
+            sequence = ops.concatenate([outputs for outputs, _, _ in runs], -1)  # (B, K, ways*U)
+            last = ops.concatenate([hidden for _, hidden, _ in runs], -1)  # (B, ways*U)
+        if self.architecture.bottleneck == "dense":
+            return self.bottleneck(self._pool(sequence, last, mask))
+        _, hidden, cell = run_lstm(self.bottleneck, drop(sequence), mask=mask, training=training)
+        kinds = {"hidden": [hidden], "cell": [cell], "hidden_cell": [hidden, cell]}
+        return ops.concatenate(kinds[self.architecture.bottleneck], -1)
+
+    def _pool(self, sequence, last, mask):
+        """(B, K, V), (B, V), (B, K) -> (B, V) or (B, 2V)."""
+        if self.architecture.pooling == "last":
+            return last
+        weight = ops.cast(mask, "float32")  # (B, K)
+        total = ops.sum(sequence * weight[:, :, None], axis=1)  # (B, V)
+        mean = total / ops.maximum(ops.sum(weight, axis=1, keepdims=True), 1.0)
+        return mean if self.architecture.pooling == "mean" else ops.concatenate([last, mean], -1)
+
+
+class Decoder:
+    """Code -> frames, in the order in which the decoder says them."""
+
+    def __init__(self, architecture, fast, name):
+        self.architecture = architecture
+        units = architecture.hidden_units[::-1]
+        if architecture.bottleneck != "dense":
+            units = (architecture.latent_dim, *units)
+        self.reads_code = "input" in architecture.decoder_start
+        self.starts_with_code = "state" in architecture.decoder_start
+        constant = architecture.code_width if self.reads_code else 0
+        self.starts, self.hidden = [], []
+        width = self._sequence_width() + constant
+        for depth, size in enumerate(units):
+            if self.starts_with_code and architecture.bottleneck == "dense":
+                self.starts.append(
+                    make_dense(2 * size, architecture.code_width, f"{name}_{depth}_start")
+                )
+            self.hidden.append(make_lstm(architecture, size, width, f"{name}_{depth}", fast))
+            width = size
+        self.output = make_dense(architecture.frame_width, width, f"{name}_output")
+
+    @property
+    def variables(self):
+        """Keras variables: those of the starting states, then first layer first."""
+        layers = [*self.starts, *self.hidden, self.output]
+        return [variable for layer in layers for variable in layer.weights]
+
+    def __call__(self, code, positions, *, drop=keep, training=False):
+        """(B, C), positions (B, K) or (1, K) counted from 0 -> (B, K, P * F)."""
+        sequence = self._sequence(positions)  # (B or 1, K, D)
+        constant = drop(code) if self.reads_code else None
+        for layer, state in zip(self.hidden, self._initial_states(code), strict=True):
+            if constant is None and sequence.shape[0] == 1:
+                sequence = ops.repeat(sequence, ops.shape(code)[0], axis=0)
+            sequence, _, _ = run_lstm(
+                layer, sequence, initial_state=state, constant=constant, training=training
+            )
+            sequence, constant = drop(sequence), None
+        return self.output(sequence)
+
+    def _sequence_width(self):
+        if self.architecture.time_encoding:
+            return 2 * len(TIME_WAVELENGTHS)
+        return 0 if self.reads_code else 1
+
+    def _sequence(self, positions):
+        """What the first layer reads beside the code: the time, or else where the sequence starts.
+
+        (B, K) -> (B, K, D)
+        """
+        positions = ops.cast(positions, "float32")[:, :, None]  # (B, K, 1)
+        if self.architecture.time_encoding:
+            frequencies = 2.0 * math.pi / np.asarray(TIME_WAVELENGTHS, np.float32)
+            angles = positions * frequencies
+            return ops.concatenate([ops.sin(angles), ops.cos(angles)], -1)
+        start = ops.cast(ops.equal(positions, 0.0), "float32")
+        return start[:, :, : self._sequence_width()]
+
+    def _initial_states(self, code):
+        """(B, C) -> for each layer [hidden, cell], or None for zeros."""
+        if not self.starts_with_code:
+            return [None] * len(self.hidden)
+        if self.architecture.bottleneck == "dense":
+            return [ops.split(start(code), 2, axis=-1) for start in self.starts]
+        zeros = ops.zeros_like(code)
+        first = {
+            "hidden": lambda: [code, zeros],
+            "cell": lambda: [zeros, code],
+            "hidden_cell": lambda: ops.split(code, 2, axis=-1),
+        }[self.architecture.bottleneck]()
+        return [first] + [None] * (len(self.hidden) - 1)
+
+
+# Initial values are set by `initial_weights`: Keras' own initializers and seed generators draw
+# from Python's global random state, which is the user's.
+def make_dense(units, width, name):
+    """A built dense layer for inputs of ``width`` columns."""
+    layer = keras.layers.Dense(units, kernel_initializer="zeros", name=name)
+    layer.build((None, width))
+    return layer
+
+
+def make_lstm(architecture, units, width, name, fast):
+    """A built LSTM layer for inputs of ``width`` columns; names in ``_backward`` read so."""
+    backwards = name.endswith("_backward")
+    if fast:
+        layer = FastLSTM(
+            units, activation=architecture.activation, go_backwards=backwards, name=name
+        )
+    else:
+        layer = keras.layers.LSTM(
+            units,
+            activation=architecture.activation,
+            go_backwards=backwards,
+            return_sequences=True,
+            return_state=True,
+            kernel_initializer="zeros",
+            recurrent_initializer="zeros",
+            seed=0,
+            name=name,
+        )
+    layer.build((None, None, width))
+    return layer
+
+
+def run_lstm(layer, sequence, *, mask=None, initial_state=None, constant=None, training=False):
+    """Outputs (B, K, U) in the order of the sequence, last hidden and last cell state (B, U)."""
+    if isinstance(layer, FastLSTM):
+        return layer.call(
+            sequence,
+            mask=mask,
+            initial_state=initial_state,
+            constant=constant,
+            training=training,
+        )
+    if constant is not None:
+        ones = ops.ones_like(ops.sum(sequence, axis=-1, keepdims=True))  # (B, K, 1)
+        every_step = constant[:, None, :] * ones
+        sequence = ops.concatenate([sequence, every_step], -1)
+    outputs, hidden, cell = layer(sequence, mask=mask, initial_state=initial_state)
+    return ops.flip(outputs, axis=1) if layer.go_backwards else outputs, hidden, cell
+
+
+def initial_weights(variables, generator):
+    """Fresh weights by Keras' rules for LSTM and Dense, drawn with NumPy.
+
+    Parameters
+    ----------
+    variables : list of keras.Variable
+        Their names and shapes.
+    generator : numpy.random.Generator
+
+    Returns
+    -------
+    list of float32 arrays
+        Kernels uniform (Glorot and Bengio 2010), recurrent kernels orthogonal (Saxe et al. 2014),
+        biases zero but for the forget gate's, which is one (Jozefowicz et al. 2015).
+    """
+    return [_initial_weight(v.path.split("/")[-1], v.shape, generator) for v in variables]
+
+
+def _initial_weight(name, shape, generator):
+    if name.startswith("recurrent"):
+        units, gates = shape
+        orthogonal, triangle = np.linalg.qr(generator.standard_normal((gates, units)))
+        return np.ascontiguousarray((orthogonal * np.sign(np.diag(triangle))).T, np.float32)
+    if name == "kernel":
+        limit = math.sqrt(6.0 / sum(shape))
+        return generator.uniform(-limit, limit, shape).astype(np.float32)
+    bias = np.zeros(shape, np.float32)
+    if name == "gate_bias":
+        bias[shape[0] // 4 : shape[0] // 2] = 1.0
+    return bias

@@ -1,0 +1,96 @@
+"""What a network is trained for: targets, noise, and the loss over observed values.
+
+Letters: B sequences, K frames, P steps a frame, F features.
+"""
+
+import itertools
+
+from ._tensorflow import tf
+from .architecture import Architecture
+
+LOSSES = {
+    "mse": tf.square,
+    "mae": tf.abs,
+    "huber": lambda difference: tf.where(
+        tf.abs(difference) <= 1.0, 0.5 * tf.square(difference), tf.abs(difference) - 0.5
+    ),
+}
+
+
+def read_frames(architecture: Architecture, frames, lengths):
+    """What the network reads, and what is observed.
+
+    Parameters
+    ----------
+    frames : tensor of shape (B, K, P * F)
+        Scaled values, zero in the padding, NaN where a value is missing.
+    lengths : int32 tensor of shape (B,)
+        Steps of each sequence.
+
+    Returns
+    -------
+    values (B, K, P * F) without NaN, observed (B, K, P * F) bool, indicators (B, K, *) beside
+    the values in the encoder's input, mask (B, K) bool of the frames that hold a step
+    """
+    patch, features = architecture.patch_size, architecture.n_features
+    n_frames = tf.shape(frames)[1]
+    step = tf.reshape(tf.range(n_frames * patch), [1, n_frames, patch])
+    real = step < lengths[:, tf.newaxis, tf.newaxis]  # (B, K, P)
+    observed = tf.repeat(real, features, axis=2) if features > 1 else real
+    indicators = tf.cast(real, tf.float32)
+    if architecture.tells_missing:
+        observed &= tf.equal(frames, frames)
+        indicators = tf.cast(observed, tf.float32)
+    elif patch == 1:
+        indicators = indicators[:, :, :0]
+    values = tf.where(observed, frames, 0.0)
+    return values, observed, indicators, real[:, :, 0]
+
+
+def in_decoder_order(architecture: Architecture, sequence, lengths):
+    """Frames as the decoder says them: reversed within their own length, or as they are.
+
+    Its own inverse. ``sequence`` (B, K, ...), ``lengths`` (B,) in steps.
+    """
+    if not architecture.reverse_target:
+        return sequence
+    return tf.reverse_sequence(sequence, architecture.n_frames(lengths), seq_axis=1, batch_axis=0)
+
+
+def make_drop(rate, seed):
+    """Dropout that draws one mask for all steps, as Keras' LSTM does, from an explicit seed.
+
+    Parameters
+    ----------
+    rate : float
+    seed : int32 tensor of shape (2,)
+
+    Returns
+    -------
+    function of a tensor (B, K, D) or (B, D)
+    """
+    site = itertools.count()
+
+    def drop(inputs):
+        if rate == 0.0:
+            return inputs
+        shape = tf.shape(inputs)
+        shape = [shape[0], 1, shape[2]] if inputs.shape.rank == 3 else shape
+        uniform = tf.random.stateless_uniform(shape, [seed[0] + next(site), seed[1]])
+        return tf.where(uniform >= rate, inputs / (1.0 - rate), 0.0)
+
+    return drop
+
+
+def add_noise(values, observed, deviation, seed):
+    """Gaussian noise on observed values; ``values`` and ``observed`` (B, K, P * F)."""
+    if deviation == 0.0:
+        return values
+    noise = tf.random.stateless_normal(tf.shape(values), seed, stddev=deviation)
+    return values + tf.where(observed, noise, 0.0)
+
+
+def summed_loss(loss, target, output, observed):
+    """Sum of the errors over the observed values, and their number."""
+    error = tf.where(observed, LOSSES[loss](target - output), 0.0)
+    return tf.reduce_sum(error), tf.reduce_sum(tf.cast(observed, tf.float32))

@@ -1,0 +1,251 @@
+"""Training: epochs, minibatches, learning rates, early stopping, seeds."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sklearn_lstmae.sequences.frames import FrameReader, round_up
+
+from ._tensorflow import tf
+from .architecture import Architecture
+from .inference import FittedNetwork
+from .program import Program, Recipe, get_program
+
+WARM_UP = 0.05  # share of the steps in which the learning rate grows
+
+# Frames of all sequences are kept in memory up to this size, else read chunk by chunk.
+RESIDENT_BYTES = 2**26
+CHUNK_BYTES = 2**23
+
+# Where nobody listens, several epochs are one call, of about so many minibatches.
+STEPS_A_CALL = 1024
+
+# From this work on, in minibatches times LSTM steps, compiling with XLA (2 to 3 s) pays off:
+# measured on two cores, a step then takes 20 to 30 µs less.
+XLA_WORK = 60_000
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How to train.
+
+    Attributes
+    ----------
+    epochs, batch_size : int
+    learning_rate : float
+        Its peak, see `learning_rates`.
+    loss, optimizer : str
+    clipnorm : float or None
+    dropout, noise : float
+    patience : int or None
+        Stop after so many epochs without a better loss on the validation rows; None: never.
+    seed : int
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    loss: str
+    optimizer: str
+    clipnorm: float | None
+    dropout: float
+    noise: float
+    patience: int | None
+    seed: int
+
+
+@dataclass
+class TrainedNetwork:
+    """What training made.
+
+    Attributes
+    ----------
+    weights : list of float32 arrays
+    history : dict of lists, a number an epoch
+    best_epoch : int, from 1
+    """
+
+    weights: list
+    history: dict = field(default_factory=dict)
+    best_epoch: int = 0
+
+
+def train(
+    architecture: Architecture,
+    plan: TrainingPlan,
+    reader: FrameReader,
+    validation: FrameReader | None = None,
+    report=None,
+):
+    """Train a network from the start.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    plan : TrainingPlan
+    reader, validation : FrameReader
+        Rows to learn from, and rows to stop early by.
+    report : callable (epoch, losses, weights) -> bool, optional
+        Called after each epoch with its number from 1, the dict of its losses and the weights;
+        a true answer stops training.
+
+    Returns
+    -------
+    TrainedNetwork
+
+    Raises
+    ------
+    ValueError
+        When the loss or the weights stop being finite.
+    """
+    run = _Run(architecture, plan, reader)
+    listening = report is not None or validation is not None
+    per_call = 1 if listening else max(1, STEPS_A_CALL // run.n_batches)
+    best = TrainedNetwork(run.weights)
+    history: dict[str, list[float]] = {"loss": []}
+    lowest = np.inf
+    for first in range(0, plan.epochs, per_call):
+        losses = run.epochs(first, min(first + per_call, plan.epochs))
+        _check_finite(losses, history["loss"], run.weights)
+        history["loss"].extend(losses)
+        epoch = len(history["loss"])
+        measured = {"loss": losses[-1]}
+        if validation is not None:
+            network = FittedNetwork(architecture, run.weights)
+            measured["val_loss"] = float(network.mean_losses(validation, plan.loss)[0])
+            history.setdefault("val_loss", []).append(measured["val_loss"])
+        if validation is None or measured["val_loss"] < lowest:
+            lowest = measured.get("val_loss", lowest)
+            best = TrainedNetwork(run.weights, history, epoch)
+        stop = report is not None and report(epoch, measured, run.weights)
+        if stop or (plan.patience is not None and epoch - best.best_epoch >= plan.patience):
+            break
+    return best
+
+
+def uses_xla(architecture: Architecture, n_batches, n_frames):
+    """Whether compiling a training of so many minibatches pays off.
+
+    The answer depends on the job alone, neither on the machine nor on what is compiled already,
+    so that one seed gives one result.
+    """
+    ways = 2 if architecture.bidirectional else 1
+    encoder = ways * len(architecture.hidden_units) + (architecture.bottleneck != "dense")
+    decoder = len(architecture.hidden_units) + (architecture.bottleneck != "dense")
+    return n_batches * n_frames * 2 * (encoder + decoder) > XLA_WORK
+
+
+def learning_rates(peak, n_steps):
+    """Learning rate of each step: a linear warm-up to the peak, then half a cosine down to zero.
+
+    (Loshchilov and Hutter 2017, "SGDR", section 3, without restarts.)
+    """
+    step = np.arange(n_steps)
+    rise = np.minimum(1.0, (step + 1) / max(1.0, WARM_UP * n_steps))
+    return (peak * rise * 0.5 * (1.0 + np.cos(np.pi * step / n_steps))).astype(np.float32)
+
+
+def draw_order(n_rows, batch_size, seed, epoch):
+    """Rows of each minibatch of an epoch: (S, B) int32, -1 after the last row."""
+    n_batches = -(-n_rows // batch_size)
+    order = np.full(n_batches * batch_size, -1, np.int32)
+    order[:n_rows] = np.random.default_rng([seed, 1, epoch]).permutation(n_rows)
+    return order.reshape(n_batches, batch_size)
+
+
+class _Run:
+    """State of one training: the weights, the optimizer's state, and where the data come from."""
+
+    def __init__(self, architecture, plan, reader):
+        self.program: Program = get_program(architecture)
+        self.plan, self.reader = plan, reader
+        longest = int(reader.n_frames.max())
+        equal = (reader.n_frames == longest).all()
+        self.width = longest if equal else int(round_up(longest))
+        # A power of two, so that folds of slightly different size share one compiled step.
+        self.batch_size = min(plan.batch_size, 2 ** int(np.ceil(np.log2(len(reader)))))
+        self.n_batches = -(-len(reader) // self.batch_size)
+        self.rates = learning_rates(plan.learning_rate, plan.epochs * self.n_batches)
+        xla = uses_xla(architecture, len(self.rates), self.width)
+        shards = 2 if xla and self.batch_size % 2 == 0 and self.batch_size >= 16 else 1
+        self.steps = self.program.training_steps(
+            Recipe(plan.loss, plan.dropout, plan.noise, plan.optimizer, plan.clipnorm, shards, xla)
+        )
+        self.weights = self.program.initial_weights(np.random.default_rng([plan.seed, 0]))
+        self.state = self.steps.initial_state()
+        row_bytes = 4 * self.width * architecture.frame_width
+        self.resident = None
+        if row_bytes * len(reader) <= RESIDENT_BYTES:
+            self.resident = self._load(np.arange(len(reader)))
+        self.chunk_batches = max(1, CHUNK_BYTES // (row_bytes * self.batch_size))
+
+    def epochs(self, first, last):
+        """Train for epochs ``first`` to ``last - 1``; their losses."""
+        order = np.concatenate(
+            [
+                draw_order(len(self.reader), self.batch_size, self.plan.seed, epoch)
+                for epoch in range(first, last)
+            ]
+        )
+        start = first * self.n_batches
+        sums = []
+        for frames, lengths, rows in self._chunks(order):
+            rates = self.rates[start : start + len(rows)]
+            rows = rows.reshape(len(rows), self.steps.recipe.shards, -1)
+            self.weights, self.state, *both = self.steps(
+                self.weights, self.state, frames, lengths, rows, rates, self.plan.seed, start
+            )
+            start += len(rows)
+            sums.append(np.stack(both))
+        errors, counts = (
+            np.concatenate(sums, axis=1).astype(np.float64).reshape(2, last - first, self.n_batches)
+        )
+        return (errors.sum(axis=1) / counts.sum(axis=1)).tolist()
+
+    def _chunks(self, order):
+        """The data for minibatches: frames (M, K, P * F), lengths (M,), rows among the M."""
+        if self.resident is not None:
+            yield *self.resident, order
+            return
+        parts = [
+            order[start : start + self.chunk_batches]
+            for start in range(0, len(order), self.chunk_batches)
+        ]
+        with ThreadPoolExecutor(1) as reading:
+            coming = reading.submit(self._load_part, parts[0])
+            for part in parts[1:]:
+                chunk, coming = coming.result(), reading.submit(self._load_part, part)
+                yield chunk
+            yield coming.result()
+
+    def _load_part(self, order):
+        """The rows of some minibatches, and where they are among them."""
+        rows, places = np.unique(order, return_inverse=True)
+        absent = int(rows[0] == -1)
+        places = (places - absent).reshape(order.shape).astype(np.int32)
+        return *self._load(rows[absent:]), places
+
+    def _load(self, rows):
+        """Frames (M, K, P * F) and lengths (M,) of rows, as tensors."""
+        frames = np.empty((len(rows), self.width, self.program.architecture.frame_width), "f4")
+        for start in range(0, len(rows), 1024):
+            part = rows[start : start + 1024]
+            frames[start : start + 1024] = self.reader.read(part, self.width).frames
+        lengths = self.reader.lengths[rows].astype(np.int32)
+        return tf.convert_to_tensor(frames), tf.convert_to_tensor(lengths)
+
+
+def _check_finite(losses, earlier, weights):
+    finite = np.isfinite(losses)
+    if finite.all() and all(np.isfinite(weight).all() for weight in weights):
+        return
+    epoch = len(earlier) + (int(finite.argmin()) if not finite.all() else len(losses) - 1) + 1
+    known = [*earlier, *losses][: epoch - 1]
+    last = f"{known[-1]:.6g}" if known else "none"
+    raise ValueError(
+        f"Training stopped being finite in epoch {epoch} "
+        f"(last finite loss: {last}). "
+        "Try a smaller learning_rate, clipnorm=1.0, activation='tanh' or scaling='feature', and "
+        "look for extreme values in X."
+    )

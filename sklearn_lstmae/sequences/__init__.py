@@ -1,0 +1,1 @@
+"""Sequences as arrays: validation, padding, scaling and scoring. No Keras, no TensorFlow."""

@@ -1,0 +1,395 @@
+"""Whatever a user may pass as sequences, checked once: `Sequences`, or an error that says why."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn, Protocol, runtime_checkable
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import _get_feature_names, check_array, validate_data
+
+from sklearn_lstmae.sequences.batch import Sequences, read_rows
+
+LAYOUTS = (
+    "an (n_sequences, n_timesteps) array or DataFrame, an (n_sequences, n_timesteps, n_features) "
+    "array, or a list of (n_timesteps, n_features) arrays or DataFrames"
+)
+
+# Arrays of these types are read as they are; anything else becomes float64.
+NUMBERS = [np.float64, np.float32, np.float16, np.bool_]
+NUMBERS += [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64]
+
+
+@dataclass(frozen=True)
+class SequenceSpec:
+    """What fit saw: the layout of its sequences and F."""
+
+    layout: str
+    n_features: int
+
+
+@runtime_checkable
+class Shaped(Protocol):
+    """Something that knows its shape: an array, a table, a dataset of h5py."""
+
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """X as numbers.
+
+    Attributes
+    ----------
+    source : array of shape (N, T, F) or list of ndarrays of shape (T_i, F)
+        As `Sequences` takes it.
+
+    layout : {"2d", "3d", "list", "list-1d"}
+        How X writes sequences.
+
+    features : array or DataFrame with two axes
+        Stands for X where scikit-learn counts features and reads their names.
+    """
+
+    source: Any
+    layout: str
+    features: Any
+
+    @property
+    def n_features(self) -> int:
+        """F."""
+        return int(self.source[0].shape[1])
+
+
+def check_sequences(
+    estimator: BaseEstimator,
+    X: Any,
+    *,
+    missing: str,
+    fitted: SequenceSpec | None = None,
+    name: str = "X",
+) -> Sequences:
+    """Check sequences, and that they agree with those of fit.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Who asks. In fit it gets `n_features_in_` (the columns of a 2-D X, otherwise F) and, from
+        DataFrames, `feature_names_in_`, but only after all checks have passed.
+
+    X : array, DataFrame or list
+        Sequences of shape (N, T) or (N, T, F), the latter a memory map or a dataset of h5py too,
+        or a list of (T_i, F). A list of 1-D sequences is univariate: of equal length it means
+        (N, T).
+
+    missing : {"error", "mask"}
+        "error" refuses NaN. With "mask" NaN is a missing value, and steps of nothing but NaN at
+        the end of a row of an array are padding.
+
+    fitted : SequenceSpec or None, default=None
+        What fit saw; None says that this is fit.
+
+    name : str, default="X"
+        What messages call X.
+
+    Returns
+    -------
+    sequences : Sequences
+        X itself is neither copied as a whole nor modified.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If X is not sequences of finite numbers, or does not agree with those of fit.
+    """
+    parsed = _parse(X, estimator, name)
+    if fitted is not None:
+        _check_agrees(parsed, estimator, fitted, name)
+    sequences = _check_values(parsed, missing, name)
+    if fitted is None:
+        validate_data(estimator, parsed.features, reset=True, skip_check_array=True)
+    return sequences
+
+
+def _parse(X: Any, estimator: BaseEstimator, name: str) -> Parsed:
+    """Tell the layout of X, and make numbers of it."""
+    _refuse_types(X, name)
+    if isinstance(X, (list, tuple)):
+        return _parse_list(X, estimator, name)
+    type_name = type(X).__name__
+    if not isinstance(X, Shaped):
+        X = np.asarray(X)
+    shape = tuple(X.shape)
+    if isinstance(X, np.ndarray) and X.dtype == object and len(shape) == 1:
+        return _parse_list(list(X), estimator, name)
+    if len(shape) == 3:
+        return _parse_3d(X, shape, estimator, name)
+    if len(shape) in (1, 2):
+        return _parse_2d(X, estimator, name)
+    what = f"a scalar ({type_name})" if not shape else f"an array of shape {shape}"
+    raise ValueError(f"{name} is {what}. Expected {LAYOUTS}.")
+
+
+def _parse_2d(X: Any, estimator: BaseEstimator, name: str) -> Parsed:
+    """(N, T) numbers; X with one axis gets scikit-learn's error."""
+    try:
+        array = _as_numbers(X, estimator, name)
+    except (TypeError, ValueError) as error:
+        if _holds_arrays(X):
+            raise ValueError(
+                f"{name} has arrays in its cells; such nested frames are not supported. "
+                f"Expected {LAYOUTS}."
+            ) from error
+        raise
+    return Parsed(array[:, :, np.newaxis], "2d", X)
+
+
+def _parse_3d(X: Any, shape: tuple[int, ...], estimator: BaseEstimator, name: str) -> Parsed:
+    """(N, T, F) numbers. What is not an ndarray stays where it is, and its first row is tried."""
+    _check_not_empty(shape, estimator)
+    source = _as_numbers(X, estimator, name) if isinstance(X, np.ndarray) else X
+    first = _as_numbers(X[:1], estimator, name)
+    return Parsed(source, "3d", first[0])
+
+
+def _parse_list(X: Any, estimator: BaseEstimator, name: str) -> Parsed:
+    """Tell a list of sequences from one of numbers, of equal 1-D sequences or of nested lists."""
+    if len(X) == 0:
+        _check_not_empty((0,), estimator)
+    arrays = [_parse_item(item, row, estimator, name) for row, item in enumerate(X)]
+    shapes = {array.shape for array in arrays}
+    n_axes = {len(shape) for shape in shapes}
+    if n_axes == {0} or (n_axes == {1} and len(shapes) == 1):
+        return _parse_2d(X, estimator, name)
+    is_nested = all(isinstance(item, (list, tuple)) for item in X)
+    if n_axes == {2} and len(shapes) == 1 and is_nested:
+        stacked = np.stack(arrays)
+        return _parse_3d(stacked, stacked.shape, estimator, name)
+
+    _check_items(arrays, name)
+    if n_axes == {1}:
+        columns = [array[:, np.newaxis] for array in arrays]
+        return Parsed(columns, "list-1d", columns[0])
+    return Parsed(arrays, "list", _features_of_items(X, arrays, name))
+
+
+def _parse_item(item: Any, row: int, estimator: BaseEstimator, name: str) -> np.ndarray:
+    """One element of a list as an array of numbers, with any number of axes."""
+    item_name = f"sequence {row} of {name}"
+    _refuse_types(item, item_name)
+    try:
+        array = np.asarray(item)
+    except ValueError as error:
+        raise ValueError(
+            f"{item_name} is a list of unequal lists: every step needs the same features."
+        ) from error
+    if array.dtype.kind in "biuf":  # the short way: lists can be long
+        return array
+    return _as_numbers(item, estimator, item_name, ensure_2d=False, ensure_min_samples=0)
+
+
+def _as_numbers(X: Any, estimator: BaseEstimator, name: str, **options: Any) -> np.ndarray:
+    """Let scikit-learn make an array of numbers, copying as little as it can."""
+    with np.errstate(over="ignore"):
+        return check_array(
+            X,
+            dtype=NUMBERS,
+            allow_nd=True,
+            ensure_all_finite=False,
+            estimator=estimator,
+            input_name=name,
+            **options,
+        )
+
+
+# What is refused for its kind or shape ---------------------------------------------------
+
+
+def _refuse_types(X: Any, name: str) -> None:
+    """Raise for what NumPy would read as something else than numbers in a row."""
+    if isinstance(X, BaseEstimator):
+        raise TypeError(f"{name} is an estimator ({type(X).__name__}). Expected {LAYOUTS}.")
+    if isinstance(X, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array, whose mask would be lost. "
+            f'Pass {name}.astype(float).filled(np.nan), with missing="mask".'
+        )
+    if isinstance(X, np.ndarray) and X.dtype.kind in "VMm":
+        raise TypeError(
+            f"{name} has dtype {X.dtype}, but numbers were expected. Fields of a structured "
+            "array become features with numpy.lib.recfunctions.structured_to_unstructured."
+        )
+
+
+def _holds_arrays(X: Any) -> bool:
+    """Whether X is a table with arrays, lists or Series in its cells."""
+    cells = np.asarray(X)
+    return (
+        cells.dtype == object and cells.ndim > 0 and any(np.ndim(cell) > 0 for cell in cells.flat)
+    )
+
+
+def _check_not_empty(shape: tuple[int, ...], estimator: BaseEstimator) -> None:
+    """Raise, in scikit-learn's words, if any of (N, T, F) is zero."""
+    for size, what in zip(shape, ("sample", "timestep", "feature"), strict=False):
+        if size == 0:
+            raise ValueError(
+                f"Found array with 0 {what}(s) (shape={shape}) while a minimum of 1 is required "
+                f"by {type(estimator).__name__}."
+            )
+
+
+def _check_items(arrays: list[np.ndarray], name: str) -> None:
+    """Raise if sequences of a list are empty or do not go together."""
+    first = arrays[0]
+    for row, array in enumerate(arrays):
+        if array.shape[:1] == (0,):
+            raise ValueError(
+                f"In {name} sequence {row} has 0 timesteps while a minimum of 1 is required: "
+                "leave it out."
+            )
+        if array.ndim not in (1, 2) or array.ndim != first.ndim:
+            raise ValueError(
+                f"Sequence {row} of {name} has ndim={array.ndim}, and sequence 0 has "
+                f"ndim={first.ndim}: every sequence must be (n_timesteps, n_features), or every "
+                "one (n_timesteps,)."
+            )
+        if array.shape[1:] == (0,):
+            raise ValueError(
+                f"Sequence {row} of {name} has 0 feature(s) (shape={array.shape}) while a minimum "
+                "of 1 is required."
+            )
+        if array.shape[1:] != first.shape[1:]:
+            raise ValueError(
+                f"Sequence {row} of {name} has {array.shape[1]} features, but sequence 0 has "
+                f"{first.shape[1]}: every sequence needs the same features in the same order."
+            )
+
+
+def _features_of_items(X: Any, arrays: list[np.ndarray], name: str) -> Any:
+    """Return the first sequence, as a DataFrame if it has column names; all must share them."""
+    if all(isinstance(item, (np.ndarray, list, tuple)) for item in X):
+        return arrays[0]
+    expected = _get_feature_names(X[0])
+    for row, item in enumerate(X):
+        got = _get_feature_names(item)
+        if not np.array_equal(got, expected):
+            raise ValueError(
+                f"Sequence {row} of {name} has columns {_listed(got)}, but sequence 0 has "
+                f"{_listed(expected)}: every sequence needs the same features in the same order."
+            )
+    return arrays[0] if expected is None else X[0]
+
+
+def _listed(names: np.ndarray | None) -> str:
+    """Column names for a message."""
+    return "without names" if names is None else str(names.tolist())
+
+
+# What is refused for what fit saw --------------------------------------------------------
+
+
+def _check_agrees(
+    parsed: Parsed, estimator: BaseEstimator, fitted: SequenceSpec, name: str
+) -> None:
+    """Raise if fit saw other features; (N, T) and (N, T, 1) are the same to all but 2-D on 2-D."""
+    if (parsed.layout == "2d") == (fitted.layout == "2d"):
+        validate_data(estimator, parsed.features, reset=False, skip_check_array=True)
+        return
+    if parsed.n_features == fitted.n_features:
+        return
+    estimator_name = type(estimator).__name__
+    if fitted.layout == "2d":
+        raise ValueError(
+            f"{name} has {parsed.n_features} features, but {estimator_name} is expecting 1 "
+            "features as input: it was fitted on univariate sequences of shape (n_sequences, "
+            "n_timesteps)."
+        )
+    n_features = fitted.n_features
+    raise ValueError(
+        f"{name} is 2-D, univariate sequences of shape (n_sequences, n_timesteps), but "
+        f"{estimator_name} was fitted on sequences with {n_features} features. Pass an array of "
+        f"shape (n_sequences, n_timesteps, {n_features}) or a list of (n_timesteps, {n_features}) "
+        "arrays."
+    )
+
+
+# What is refused for its values ----------------------------------------------------------
+
+
+def _check_values(parsed: Parsed, missing: str, name: str) -> Sequences:
+    """Raise if a value is not finite in float32; with "mask" find lengths and missing values."""
+    source, may_pad = parsed.source, not isinstance(parsed.source, list)
+    if may_pad:
+        lengths = np.full(source.shape[0], source.shape[1], dtype=np.int64)
+    else:
+        lengths = np.array([len(array) for array in source], dtype=np.int64)
+    sequences = Sequences(source, lengths, parsed.layout)
+
+    has_missing = False
+    checked = lengths.copy()
+    for first, block in _blocks_with_nan(sequences):  # (n, T, F)
+        if np.isinf(block).any():
+            _raise_infinite(block, first, name)
+        observed = ~np.isnan(block)
+        seen = _observed_lengths(observed)
+        if missing == "error":
+            _raise_nan(observed, seen if may_pad else np.zeros_like(seen), first, name)
+        if not seen.all():
+            raise ValueError(
+                f"Sequence {first + np.argmin(seen)} of {name} has no observed value, only NaN: "
+                "leave it out."
+            )
+        if may_pad:
+            checked[first : first + len(seen)] = seen
+        within = np.arange(block.shape[1]) < checked[first : first + len(seen), np.newaxis]
+        has_missing |= bool((~observed & within[:, :, np.newaxis]).any())
+    return Sequences(source, checked, parsed.layout, has_missing)
+
+
+def _blocks_with_nan(sequences: Sequences) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield float32 blocks (n, T, F) where not all is finite, after their first row's number."""
+    source = sequences.source
+    if isinstance(source, list):
+        blocks = (
+            (row, read_rows(source, slice(row, row + 1), np.float32)) for row in range(len(source))
+        )
+    else:
+        blocks = ((rows.start, read_rows(source, rows, np.float32)) for rows in sequences.blocks())
+    return ((first, block) for first, block in blocks if not np.isfinite(block).all())
+
+
+def _observed_lengths(observed: np.ndarray) -> np.ndarray:
+    """(n, T, F) -> (n,): steps up to the last one with an observed value."""
+    steps = observed.any(axis=2)
+    return np.where(steps, np.arange(1, steps.shape[1] + 1), 0).max(axis=1)
+
+
+def _place(wrong: np.ndarray, first: int) -> tuple[int, str]:
+    """Find the first wrong value: its row within the block, and words for its place."""
+    row, step, feature = np.argwhere(wrong)[0]
+    return row, f"sequence {first + row}, step {step}, feature {feature}"
+
+
+def _raise_infinite(block: np.ndarray, first: int, name: str) -> NoReturn:
+    _, place = _place(np.isinf(block), first)
+    raise ValueError(
+        f"Input {name} contains infinity or a value too large for dtype('float32') at {place}: "
+        "remove or rescale it."
+    )
+
+
+def _raise_nan(observed: np.ndarray, lengths: np.ndarray, first: int, name: str) -> NoReturn:
+    """Raise for NaN; `lengths` (n,) are those that the sequences have if NaN pads."""
+    row, place = _place(~observed, first)
+    message = (
+        f"Input {name} contains NaN at {place}. Fill missing values in, or set "
+        'missing="mask" to learn from the others only.'
+    )
+    if lengths[row] and observed[row, : lengths[row]].all():
+        message += (
+            f" In sequence {first + row} only whole steps at the end are NaN, which looks like "
+            'padding: missing="mask" takes them so, and a list of sequences, each of its own '
+            "length, needs no padding."
+        )
+    raise ValueError(message)

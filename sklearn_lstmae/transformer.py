@@ -1,0 +1,611 @@
+"""LSTMAutoencoderTransformer: sequences to vectors and back."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import _fit_context as fit_context
+from sklearn.model_selection import train_test_split
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted
+
+from sklearn_lstmae._callbacks import CallbackSupportMixin, FitReport
+from sklearn_lstmae._fitting import (
+    check_lengths,
+    check_together,
+    configure,
+    draw_seed,
+    keep_state_on_failure,
+    warn_of_outcome,
+)
+from sklearn_lstmae.engine.architecture import Architecture
+from sklearn_lstmae.sequences.batch import like_input, to_layout
+from sklearn_lstmae.sequences.frames import FrameReader
+from sklearn_lstmae.sequences.scaling import Scaling, fit_scaling
+from sklearn_lstmae.sequences.scoring import AVERAGED, errors, explained_variance
+from sklearn_lstmae.sequences.validation import SequenceSpec, check_sequences
+
+positive_int = Interval(Integral, 1, None, closed="left")
+positive = Interval(Real, 0, None, closed="neither")
+
+
+class LSTMAutoencoderTransformer(
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
+    """Turn sequences into vectors of fixed length with an LSTM autoencoder, and back.
+
+    An encoder reads a sequence and makes a vector of it, the code; a decoder rebuilds the
+    sequence from the code alone. Both are trained together to rebuild the sequences of ``fit``.
+    ``transform`` returns the codes, so that anything that works on vectors works on sequences.
+
+    Sequences may be univariate or multivariate, of equal or unequal length; ``X`` is one of
+
+    - array or DataFrame of shape (N, T): N univariate sequences, one a row;
+    - array of shape (N, T, F), a memory map included: N sequences of T steps and F features;
+    - list of N arrays or DataFrames of shape (T_i, F), or of 1-D arrays: each of its own length.
+
+    Parameters
+    ----------
+    latent_dim : int, default=16
+        Width L of the bottleneck.
+
+    patch_size : int or "auto", default="auto"
+        Consecutive steps P that are joined to one frame, which an LSTM reads and says at once.
+        Longer frames make long sequences train, and cost less. "auto" is 1 up to some 48 steps
+        and about T / 32 beyond, T the longest sequence of ``fit``. Lengths, masks and errors are
+        per step all the same.
+
+    hidden_units : tuple of int, default=(64,)
+        Widths of the encoder's LSTM layers, first to last; the decoder mirrors them.
+
+    bidirectional : bool, default=True
+        The layers of ``hidden_units`` in the encoder read both ways.
+
+    bottleneck : {"dense", "hidden", "cell", "hidden_cell"}, default="dense"
+        "dense": a linear layer over the pooled outputs of the encoder. Otherwise one more LSTM
+        of ``latent_dim`` units, one way, whose last hidden state, cell state or both (2 L
+        columns) are the code; the decoder then begins with an LSTM of ``latent_dim`` units.
+        ``hidden_units=()`` with "hidden", ``decoder_start="input"`` and ``time_encoding=False``
+        is the network of most tutorials.
+
+    pooling : {"last", "mean", "last_mean"}, default="last_mean"
+        What a dense bottleneck sees of the encoder's outputs: the last ones, their mean over the
+        frames of the sequence, or both.
+
+    reverse_target : bool, default=True
+        The decoder says the sequence backwards, which makes learning easier (Srivastava et al.
+        2015, section 2.2). Methods return sequences forwards.
+
+    decoder_start : {"input", "state", "input_state"}, default="input_state"
+        How the code enters the decoder: as an input at each step, as the initial state, or both.
+
+    time_encoding : bool, default=True
+        The decoder is told at which frame it is (sines and cosines, Vaswani et al. 2017).
+
+    dropout : float, default=0.0
+        Share of the inputs of LSTM layers that is dropped in training.
+
+    noise : float, default=0.0
+        Standard deviation of Gaussian noise that is added in training to what the encoder reads,
+        in units of the scaled values; the target stays clean (a denoising autoencoder).
+
+    activation : {"tanh", "relu"}, default="tanh"
+        Of the LSTM cells. "relu" is unbounded and may diverge, as a warning says.
+
+    loss : {"mse", "mae", "huber"}, default="mse"
+        Error of a scaled value: squared, absolute, or Huber's with delta 1.
+
+    scaling : {"feature", "sequence"} or None, default="feature"
+        "feature": each feature is brought to mean 0 and deviation 1 by the observed values of
+        ``fit``. "sequence": each sequence is, by its own mean and deviation per feature, which
+        are appended to the code as 2 F further columns (means, log-deviations), so that the
+        inverse is exact. None: values enter as they are.
+
+    missing : {"error", "mask"}, default="error"
+        "error": NaN is refused. "mask": NaN is a missing value, which enters neither the loss
+        nor a score and of which the network is told; steps at the end of a row of an array that
+        are NaN throughout are padding.
+
+    optimizer : str, default="adam"
+        One of Keras' optimizers that work element by element: "adadelta", "adagrad", "adam",
+        "adamax", "adamw", "ftrl", "lion", "nadam", "rmsprop", "sgd".
+
+    learning_rate : float, default=3e-3
+        Peak of the learning rate, reached after the first twentieth of all minibatches; from
+        there it falls to zero in half a cosine.
+
+    clipnorm : float or None, default=1.0
+        Longest gradient of a minibatch, all weights together; longer ones are scaled down.
+
+    epochs : int, default=100
+        Passes over the training sequences.
+
+    batch_size : int, default=32
+        Sequences of a minibatch.
+
+    early_stopping : bool, default=False
+        Set part of the sequences aside, stop when the loss on them no longer falls, and keep the
+        best weights.
+
+    validation_fraction : float, default=0.1
+        The part that ``early_stopping`` sets aside.
+
+    patience : int, default=10
+        Epochs without a better validation loss after which ``early_stopping`` stops.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines initial weights, the order of sequences, dropout, noise and the validation
+        part. Global random states are neither read nor changed.
+
+    verbose : int, default=0
+        0 is silent, 1 shows one progress line, 2 prints a line an epoch.
+
+    Attributes
+    ----------
+    weights_ : list of ndarray, float32
+        Weights of encoder and decoder.
+
+    history_ : dict of lists of float
+        "loss" of each epoch, as seen in training, and with ``early_stopping`` "val_loss".
+
+    n_epochs_ : int
+        Epochs that were run.
+
+    best_epoch_ : int
+        Epoch, from 1, that ``weights_`` are of.
+
+    loss_ : float
+        Loss of the fitted model on its training sequences, without dropout and noise.
+
+    baseline_loss_ : float
+        Loss of predicting each feature's mean.
+
+    mean_, scale_ : ndarray of shape (F,)
+        Mean and deviation of the observed values of ``fit``, feature by feature, as
+        ``scaling="feature"`` uses them. ``scale_`` is 1 with any other scaling, and ``mean_`` is
+        0 with ``scaling="sequence"``.
+
+    n_timesteps_ : int
+        Longest sequence of ``fit``.
+
+    configuration_ : dict
+        The settings that the fitted model works with; later ``set_params`` do not change them.
+
+    n_features_in_ : int
+        T for X of shape (N, T), else F.
+
+    feature_names_in_ : ndarray of str
+        Names of the columns of the DataFrame(s) of ``fit``.
+
+    Notes
+    -----
+    A sequence's code does not depend, to the bit, on the other rows, on padding or on the thread;
+    two fits with one integer seed give the same weights, to the bit, on one machine with one
+    number of TensorFlow threads (elsewhere codes agree to about 1e-5).
+
+    There is no ``sample_weight``: training by minibatches cannot make a weight of 2 equal a
+    repeated sample, as scikit-learn demands.
+
+    References
+    ----------
+    Srivastava, Mansimov, Salakhutdinov: "Unsupervised Learning of Video Representations using
+    LSTMs", ICML 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_lstmae import LSTMAutoencoderTransformer
+    >>> X = np.sin(np.linspace(0, 6, 20) + np.arange(50)[:, np.newaxis])
+    >>> autoencoder = LSTMAutoencoderTransformer(latent_dim=2, epochs=2, random_state=0)
+    >>> codes = autoencoder.fit_transform(X)
+    >>> codes.shape
+    (50, 2)
+    >>> autoencoder.inverse_transform(codes).shape
+    (50, 20)
+    """
+
+    _parameter_constraints = {
+        "latent_dim": [positive_int],
+        "patch_size": [positive_int, StrOptions({"auto"})],
+        "hidden_units": [tuple, list],
+        "bidirectional": ["boolean"],
+        "bottleneck": [StrOptions({"dense", "hidden", "cell", "hidden_cell"})],
+        "pooling": [StrOptions({"last", "mean", "last_mean"})],
+        "reverse_target": ["boolean"],
+        "decoder_start": [StrOptions({"input", "state", "input_state"})],
+        "time_encoding": ["boolean"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "noise": [Interval(Real, 0, None, closed="left")],
+        "activation": [StrOptions({"tanh", "relu"})],
+        "loss": [StrOptions({"mse", "mae", "huber"})],
+        "scaling": [StrOptions({"feature", "sequence"}), None],
+        "missing": [StrOptions({"error", "mask"})],
+        "optimizer": [
+            StrOptions(
+                {
+                    "adadelta", "adagrad", "adam", "adamax", "adamw",
+                    "ftrl", "lion", "nadam", "rmsprop", "sgd",
+                }
+            )
+        ],
+        "learning_rate": [positive],
+        "clipnorm": [positive, None],
+        "epochs": [positive_int],
+        "batch_size": [positive_int],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "patience": [positive_int],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        latent_dim=16,
+        *,
+        patch_size="auto",
+        hidden_units=(64,),
+        bidirectional=True,
+        bottleneck="dense",
+        pooling="last_mean",
+        reverse_target=True,
+        decoder_start="input_state",
+        time_encoding=True,
+        dropout=0.0,
+        noise=0.0,
+        activation="tanh",
+        loss="mse",
+        scaling="feature",
+        missing="error",
+        optimizer="adam",
+        learning_rate=3e-3,
+        clipnorm=1.0,
+        epochs=100,
+        batch_size=32,
+        early_stopping=False,
+        validation_fraction=0.1,
+        patience=10,
+        random_state=None,
+        verbose=0,
+    ):
+        self.latent_dim = latent_dim
+        self.patch_size = patch_size
+        self.hidden_units = hidden_units
+        self.bidirectional = bidirectional
+        self.bottleneck = bottleneck
+        self.pooling = pooling
+        self.reverse_target = reverse_target
+        self.decoder_start = decoder_start
+        self.time_encoding = time_encoding
+        self.dropout = dropout
+        self.noise = noise
+        self.activation = activation
+        self.loss = loss
+        self.scaling = scaling
+        self.missing = missing
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.clipnorm = clipnorm
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Train encoder and decoder on sequences.
+
+        Parameters
+        ----------
+        X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
+            The sequences.
+
+        y : ignored
+            Here for scikit-learn's convention.
+
+        Returns
+        -------
+        self : LSTMAutoencoderTransformer
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If X is not a set of sequences, if parameters contradict each other, or if loss or
+            weights stop being finite. The state of an earlier fit is kept.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If the reconstruction is no better than predicting the mean, or if early stopping
+            never stopped.
+        """
+        check_together(self)
+        with FitReport(self, self.epochs, X, y) as report, keep_state_on_failure(self):
+            sequences = check_sequences(self, X, missing=self.missing)
+            self.__dict__.update(self._train(sequences, report))
+            report.finish(vars(self))
+        warn_of_outcome(self, self.loss_, self.baseline_loss_, self.n_epochs_)
+        return self
+
+    def _train(self, sequences, report):
+        """Fitted attributes that training on validated sequences makes."""
+        from sklearn_lstmae.engine.inference import FittedNetwork
+        from sklearn_lstmae.engine.training import TrainingPlan, train
+
+        seed = draw_seed(self.random_state)
+        configuration = configure(self, sequences)
+        architecture = Architecture.from_dict(configuration["architecture"])
+        scaling = fit_scaling(self.scaling, sequences)
+        known = {
+            "configuration_": configuration,
+            "mean_": scaling.mean,
+            "scale_": scaling.scale,
+            "n_timesteps_": sequences.n_timesteps,
+        }
+        learning, validation = FrameReader(sequences, scaling, architecture.patch_size), None
+        if self.early_stopping:
+            split = train_test_split(
+                np.arange(len(sequences)), test_size=self.validation_fraction, random_state=seed
+            )
+            learning, validation = (learning.subset(np.sort(rows)) for rows in split)
+        plan = TrainingPlan(
+            epochs=int(self.epochs),
+            batch_size=int(self.batch_size),
+            learning_rate=float(self.learning_rate),
+            loss=self.loss,
+            optimizer=self.optimizer,
+            clipnorm=self.clipnorm,
+            dropout=float(self.dropout),
+            noise=float(self.noise),
+            patience=int(self.patience) if self.early_stopping else None,
+            seed=seed,
+        )
+        trained = train(
+            architecture,
+            plan,
+            learning,
+            validation,
+            report=report.listener(lambda weights: {**known, "weights_": weights}),
+        )
+        network = FittedNetwork(architecture, trained.weights)
+        loss, baseline_loss = network.mean_losses(learning, self.loss, scaling.center)
+        return {
+            **known,
+            "weights_": trained.weights,
+            "history_": trained.history,
+            "n_epochs_": len(trained.history["loss"]),
+            "best_epoch_": trained.best_epoch,
+            "loss_": float(loss),
+            "baseline_loss_": float(baseline_loss),
+        }
+
+    def transform(self, X):
+        """Encode sequences.
+
+        Parameters
+        ----------
+        X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
+            The sequences; any length but for (N, T), where scikit-learn asks for the T of fit.
+
+        Returns
+        -------
+        codes : ndarray of shape (N, L), float32
+            L is ``latent_dim``; twice that with ``bottleneck="hidden_cell"``; 2 F more with
+            ``scaling="sequence"``.
+        """
+        reader = self._read(X)
+        return self._network.encode(reader)
+
+    def inverse_transform(self, Z, lengths=None):
+        """Decode codes.
+
+        Parameters
+        ----------
+        Z : array of shape (N, L)
+            Codes, as `transform` returns them.
+
+        lengths : int or array of int of shape (N,), default=None
+            Steps of each sequence; ``n_timesteps_`` by default.
+
+        Returns
+        -------
+        sequences : ndarray of shape (N, T) or (N, T, F), float32, or list of (T_i, F)
+            In the layout and the units of ``fit``; a list where lengths differ.
+        """
+        check_is_fitted(self)
+        Z = check_array(Z, dtype=np.float32, input_name="Z")
+        width = len(self.get_feature_names_out())
+        if Z.shape[1] != width:
+            raise ValueError(
+                f"Z has {Z.shape[1]} columns, but the codes of this "
+                f"{type(self).__name__} have {width}: pass what transform returns."
+            )
+        lengths = check_lengths(self.n_timesteps_ if lengths is None else lengths, len(Z))
+        codes, statistics = np.split(Z, [self._n_features_out], axis=1)
+        values = self._network.decode(codes, lengths)
+        values = self._scaling.invert(values, statistics if statistics.size else None)
+        return to_layout(values, lengths, self.configuration_["layout"])
+
+    def reconstruct(self, X):
+        """Encode and decode sequences.
+
+        Parameters
+        ----------
+        X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
+            The sequences.
+
+        Returns
+        -------
+        sequences : ndarray or list of ndarrays, float32
+            In the layout, lengths and units of X; NaN on the padding of an array.
+        """
+        reader = self._read(X)
+        sequences, scaling = reader.sequences, reader.scaling
+        result = np.empty((len(reader), sequences.width, sequences.n_features), np.float32)
+
+        def keep(rows, block, output):
+            original = scaling.invert(output, block.statistics)[:, : sequences.width]
+            result[rows, : original.shape[1]] = original
+
+        self._network.map_reconstructions(reader, keep)
+        return like_input(result, sequences.lengths, sequences.layout)
+
+    def errors(self, X, per="sequence"):
+        """Errors of the reconstruction: the ``loss`` of scaled values, over observed ones.
+
+        Parameters
+        ----------
+        X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
+            The sequences.
+
+        per : {"sequence", "step", "feature", "value"}, default="sequence"
+            Mean errors of each sequence (N,), step (N, T) or feature (N, F), or the errors
+            themselves (N, T, F).
+
+        Returns
+        -------
+        errors : ndarray, float64
+            NaN where nothing is observed: padding and missing values.
+        """
+        reader = self._read(X)
+        if per not in AVERAGED:
+            raise ValueError(f"per={per!r} is not one of {list(AVERAGED)}.")
+        loss, width = self.configuration_["loss"], reader.sequences.width
+        shape = {"sequence": [], "step": [width], "feature": [reader.sequences.n_features]}
+        shape["value"] = shape["step"] + shape["feature"]
+        result = np.full([len(reader), *shape[per]], np.nan)
+
+        def keep(rows, block, output):
+            part = errors(block.batch.values - output, block.batch.mask, loss, per)
+            if per in ("step", "value"):
+                part = part[:, :width]
+                result[rows, : part.shape[1]] = part
+            else:
+                result[rows] = part
+
+        self._network.map_reconstructions(reader, keep)
+        return result
+
+    def score_samples(self, X):
+        """Negated mean error of each sequence: the higher, the more like those of ``fit``.
+
+        Parameters
+        ----------
+        X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
+            The sequences.
+
+        Returns
+        -------
+        scores : ndarray of shape (N,), float64
+            At most 0.
+        """
+        return -self.errors(X)
+
+    def score(self, X, y=None):
+        """Explained variance of the reconstruction.
+
+        Parameters
+        ----------
+        X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
+            The sequences.
+
+        y : ignored
+            Here for scikit-learn's convention.
+
+        Returns
+        -------
+        score : float
+            1 - (sum of squared errors) / (sum of squared deviations from the means of ``fit``),
+            of scaled, observed values. 1 is perfect, 0 no better than the mean.
+        """
+        reader = self._read(X)
+        return explained_variance(*self._network.mean_losses(reader, "mse", reader.scaling.center))
+
+    def to_keras(self, part="encoder"):
+        """Build a plain Keras model with the fitted weights.
+
+        It is made of ``keras.layers`` and ``keras.ops`` only, so that a file of it opens without
+        this package. Scaling is outside: the model reads and says scaled values,
+        ``(x - mean_) / scale_`` with ``scaling="feature"``. With ``missing="mask"`` a missing
+        value is NaN in x.
+
+        Parameters
+        ----------
+        part : {"encoder", "decoder", "autoencoder"}, default="encoder"
+            Inputs of the encoder: x (n, T, F) and mask (n, T), which is true for real steps and
+            false for padding on the right. Inputs of the decoder: z (n, L) and the same mask. The
+            autoencoder has the other two as named sub-models ("encoder", "decoder").
+
+        Returns
+        -------
+        model : keras.Model
+            A fresh one at each call.
+        """
+        check_is_fitted(self)
+        from sklearn_lstmae.engine.plain import PARTS, build_plain_model
+
+        if part not in PARTS:
+            raise ValueError(f"part={part!r} is not one of {list(PARTS)}.")
+        return build_plain_model(self._architecture, self.weights_, part)
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns of a code.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            As everywhere in scikit-learn: checked against the names of ``fit``. With
+            ``scaling="sequence"`` and 3-D X they name the appended means and log-deviations.
+
+        Returns
+        -------
+        names : ndarray of str
+            "lstmautoencodertransformer0", ... and "mean_x0", ..., "log_deviation_x0", ... for the
+            columns that ``scaling="sequence"`` appends.
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)
+        columns = super().get_feature_names_out(input_features)
+        if self.configuration_["scaling"] != "sequence":
+            return columns
+        features = ["x0"] if self.configuration_["layout"] == "2d" else names
+        statistics = [f"{what}_{f}" for what in ("mean", "log_deviation") for f in features]
+        return np.concatenate([columns, np.asarray(statistics, dtype=object)])
+
+    def __sklearn_tags__(self):
+        """Sequences in 2-D or 3-D; NaN with ``missing="mask"`` only."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = self.missing == "mask"
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    @property
+    def _architecture(self):
+        return Architecture.from_dict(self.configuration_["architecture"])
+
+    @property
+    def _n_features_out(self):
+        return self._architecture.code_width
+
+    @property
+    def _scaling(self):
+        return Scaling(self.configuration_["scaling"], self.mean_, self.scale_)
+
+    @property
+    def _network(self):
+        from sklearn_lstmae.engine.inference import FittedNetwork
+
+        return FittedNetwork(self._architecture, self.weights_)
+
+    def _read(self, X):
+        """Validate X for a fitted model -> FrameReader."""
+        check_is_fitted(self)
+        spec = SequenceSpec(self.configuration_["layout"], self._architecture.n_features)
+        missing = self.configuration_["missing"]
+        sequences = check_sequences(self, X, missing=missing, fitted=spec)
+        return FrameReader(sequences, self._scaling, self._architecture.patch_size)

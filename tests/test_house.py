@@ -1,0 +1,317 @@
+"""The house keeps its shape: imports point downwards, and no part grows too big.
+
+The rules are functions from parsed modules to a list of complaints. Each is used twice: on the
+package, where the list must be empty, and on a small sample that breaks the rule.
+"""
+
+import ast
+import io
+import subprocess
+import sys
+import tokenize
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "sklearn_lstmae"
+FOLDER = Path(__file__).parents[1] / PACKAGE
+
+MODULE_LINES, FUNCTION_LINES, CLASS_METHODS = 400, 45, 15
+
+# room: (rooms of the package it may import, outside packages it must not)
+ROOMS = {
+    "sequences": ({"sequences"}, {"tensorflow", "keras", "scikeras"}),
+    "engine": ({"engine", "sequences"}, {"sklearn", "scikeras"}),
+}
+LEAVES = {"displays", "persistence", "keras_models"}
+
+
+@dataclass(frozen=True)
+class Module:
+    """One source file: its dotted name, its text and what the text parses to."""
+
+    name: str
+    is_package: bool
+    source: str
+    tree: ast.Module
+
+
+def read_modules(folder):
+    """Every module under a package folder, by dotted name."""
+    modules = {}
+    for path in sorted(folder.rglob("*.py")):
+        *parents, last = path.relative_to(folder.parent).with_suffix("").parts
+        is_package = last == "__init__"
+        name = ".".join(parents if is_package else [*parents, last])
+        source = path.read_text(encoding="utf-8")
+        modules[name] = Module(name, is_package, source, ast.parse(source, str(path)))
+    return modules
+
+
+# What a module imports -------------------------------------------------------------------
+
+
+def absolute_base(module, node):
+    """The dotted name after `from`, with leading dots resolved."""
+    if node.level == 0:
+        return node.module
+    parts = module.name.split(".")
+    climb = node.level - module.is_package
+    anchor = parts[: len(parts) - climb]
+    return ".".join([*anchor, node.module] if node.module else anchor)
+
+
+def imported_names(module, modules):
+    """Dotted names of all imports, those inside functions included."""
+    names = set()
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = absolute_base(module, node)
+            for alias in node.names:
+                submodule = f"{base}.{alias.name}"
+                names.add(submodule if submodule in modules else base)
+    return names
+
+
+def room_of(name):
+    """The part of the package a module belongs to: `sequences` for sequences.batch."""
+    return name.split(".")[1] if name.startswith(PACKAGE + ".") else ""
+
+
+def room_violations(modules):
+    complaints = []
+    for module in modules.values():
+        if room_of(module.name) not in ROOMS:
+            continue
+        allowed, forbidden = ROOMS[room_of(module.name)]
+        for name in sorted(imported_names(module, modules)):
+            top = name.split(".")[0]
+            if top in forbidden or (top == PACKAGE and room_of(name) not in allowed):
+                complaints.append(f"{module.name} imports {name}")
+    return complaints
+
+
+def root_violations(modules):
+    return [
+        f"{module.name} imports the package root"
+        for module in modules.values()
+        if PACKAGE in imported_names(module, modules)
+    ]
+
+
+def leaf_violations(modules):
+    return [
+        f"{module.name} imports {name}"
+        for module in modules.values()
+        if module.name != PACKAGE and room_of(module.name) not in LEAVES
+        for name in sorted(imported_names(module, modules))
+        if room_of(name) in LEAVES
+    ]
+
+
+def cycle_violations(modules):
+    graph = {
+        module.name: imported_names(module, modules) & modules.keys() for module in modules.values()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return [" <- ".join(error.args[1])]
+    return []
+
+
+# How big its parts are -------------------------------------------------------------------
+
+NOT_CODE = {
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+}
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def code_lines(module):
+    """Numbers of the lines that hold code: no blank line, comment or docstring."""
+    lines = set()
+    for token in tokenize.generate_tokens(io.StringIO(module.source).readline):
+        if token.type not in NOT_CODE:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(module.tree):
+        documented = isinstance(node, (ast.Module, ast.ClassDef, *FUNCTIONS))
+        if documented and ast.get_docstring(node, clean=False) is not None:
+            docstring = node.body[0]
+            lines -= set(range(docstring.lineno, docstring.end_lineno + 1))
+    return lines
+
+
+def is_property(function):
+    """Whether a method is a property, or a setter or deleter of one."""
+    for decorator in function.decorator_list:
+        name = ast.unparse(decorator).split(".")
+        if name[-1] in {"property", "cached_property", "setter", "deleter"}:
+            return True
+    return False
+
+
+def budget_violations(modules):
+    complaints = []
+    for module in modules.values():
+        lines = code_lines(module)
+        if len(lines) > MODULE_LINES:
+            complaints.append(f"{module.name}: {len(lines)} lines")
+        for node in ast.walk(module.tree):
+            if isinstance(node, FUNCTIONS):
+                size = len(lines & set(range(node.lineno, node.end_lineno + 1)))
+                if size > FUNCTION_LINES:
+                    complaints.append(f"{module.name}.{node.name}: {size} lines")
+            elif isinstance(node, ast.ClassDef):
+                defined = [item for item in node.body if isinstance(item, FUNCTIONS)]
+                methods = {item.name for item in defined if not is_property(item)}
+                if len(methods) > CLASS_METHODS:
+                    complaints.append(f"{module.name}.{node.name}: {len(methods)} methods")
+    return complaints
+
+
+# The rules, on the package ---------------------------------------------------------------
+
+RULES = [room_violations, root_violations, leaf_violations, cycle_violations, budget_violations]
+
+
+@pytest.fixture(scope="module")
+def modules():
+    return read_modules(FOLDER)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_package_keeps_the_rule(rule, modules):
+    assert rule(modules) == []
+
+
+def test_every_room_is_read(modules):
+    assert {room_of(name) for name in modules} >= ROOMS.keys()
+
+
+def test_importing_the_package_does_not_import_tensorflow():
+    heavy = "{'tensorflow', 'keras', 'scikeras', 'matplotlib', 'pandas'}"
+    code = f"import sys, {PACKAGE}; print(sorted({heavy} & sys.modules.keys()))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (run.stdout.strip(), run.stderr) == ("[]", "")
+
+
+# The rules, on samples that break them ---------------------------------------------------
+
+
+@pytest.fixture
+def house(tmp_path):
+    """A function that writes {path: source} as a package and reads it back."""
+
+    def build(files):
+        defaults = dict.fromkeys(["__init__.py", "sequences/__init__.py", "engine/__init__.py"], "")
+        for path, source in (defaults | files).items():
+            target = tmp_path / PACKAGE / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(source, encoding="utf-8")
+        return read_modules(tmp_path / PACKAGE)
+
+    return build
+
+
+TIDY = {
+    "__init__.py": "from .transformer import T\nfrom .displays import D\n",
+    "displays.py": "from sklearn_lstmae.transformer import T\n",
+    "transformer.py": "from .engine import training\nfrom .sequences.batch import Batch\n",
+    "engine/training.py": "import keras\nfrom ..sequences import batch\nfrom . import layers\n",
+    "engine/layers.py": "import tensorflow as tf\n",
+    "sequences/__init__.py": "from .batch import Batch\n",
+    "sequences/batch.py": "import numpy as np\nfrom sklearn.utils import check_array\n",
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_tidy_house_breaks_no_rule(rule, house):
+    assert rule(house(TIDY)) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "name"),
+    [
+        ("sequences/batch.py", "import tensorflow as tf", "tensorflow"),
+        ("sequences/batch.py", "def f():\n    from keras.layers import LSTM", "keras.layers"),
+        ("sequences/batch.py", "from ..engine import layers", "sklearn_lstmae.engine.layers"),
+        ("sequences/batch.py", "from ..transformer import T", "sklearn_lstmae.transformer"),
+        ("sequences/__init__.py", "from .. import transformer", "sklearn_lstmae.transformer"),
+        ("engine/layers.py", "from sklearn.utils import check_array", "sklearn.utils"),
+        ("engine/layers.py", "import sklearn.utils as u", "sklearn.utils"),
+        ("engine/layers.py", "import sklearn_lstmae.transformer", "sklearn_lstmae.transformer"),
+    ],
+)
+def test_a_room_that_looks_upwards_is_found(path, source, name, house):
+    module = f"{PACKAGE}.{path.removesuffix('.py').replace('/', '.').removesuffix('.__init__')}"
+    assert room_violations(house(TIDY | {path: source})) == [f"{module} imports {name}"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import sklearn_lstmae", "from sklearn_lstmae import T", "from . import __version__"],
+)
+def test_an_import_of_the_root_is_found(source, house):
+    modules = house({"transformer.py": source})
+    assert root_violations(modules) == ["sklearn_lstmae.transformer imports the package root"]
+
+
+def test_an_import_of_a_leaf_is_found(house):
+    modules = house(TIDY | {"transformer.py": "from . import displays"})
+    [complaint] = leaf_violations(modules)
+    assert complaint == "sklearn_lstmae.transformer imports sklearn_lstmae.displays"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a.py": "from . import b", "b.py": "def f():\n    from .a import g"},
+        {"sequences/__init__.py": "from .a import g", "sequences/a.py": "from . import g"},
+    ],
+    ids=["modules", "through a package"],
+)
+def test_a_cycle_is_found(files, house):
+    [cycle] = cycle_violations(house(files))
+    assert cycle.count(" <- ") == 2
+
+
+def lines_of_code(count):
+    """A body of `count` lines of code between lines that do not count."""
+    return '    """Text\n\n    that goes on."""\n\n' + "    # why\n    x = 1\n\n" * count
+
+
+@pytest.mark.parametrize("excess", [0, 1])
+def test_a_long_function_is_found(excess, house):
+    source = "def f():\n" + lines_of_code(FUNCTION_LINES - 1 + excess)
+    expected = [f"sklearn_lstmae.a.f: {FUNCTION_LINES + 1} lines"] * excess
+    assert budget_violations(house({"a.py": source})) == expected
+
+
+@pytest.mark.parametrize("excess", [0, 1])
+def test_a_long_module_is_found(excess, house):
+    table = "TABLE = [\n" + "    1,\n" * (MODULE_LINES - 2 + excess) + "]\n"
+    expected = [f"sklearn_lstmae.a: {MODULE_LINES + 1} lines"] * excess
+    assert budget_violations(house({"a.py": '"""Text."""\n\n' + table})) == expected
+
+
+@pytest.mark.parametrize("excess", [0, 1])
+def test_a_class_of_many_methods_is_found(excess, house):
+    methods = [f"    def m{i}(self): ..." for i in range(CLASS_METHODS + excess)]
+    aside = [
+        "    @property\n    def p(self): ...",
+        "    @p.setter\n    def p(self, value): ...",
+        "    @functools.cached_property\n    def q(self): ...",
+    ]
+    expected = [f"sklearn_lstmae.a.C: {CLASS_METHODS + 1} methods"] * excess
+    source = "\n".join(["class C:", *methods, *aside])
+    assert budget_violations(house({"a.py": source})) == expected
