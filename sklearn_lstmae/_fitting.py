@@ -9,6 +9,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
 
+from sklearn_lstmae.engine.plan import TrainingPlan
+
 COUNTS = ("latent_dim", "patch_size", "epochs", "batch_size", "patience")
 
 # A frame of "auto" is about the 32nd part of the longest sequence.
@@ -93,6 +95,33 @@ def configure(estimator, sequences):
         "missing": estimator.missing,
         "scaling": estimator.scaling,
     }
+
+
+def make_plan(estimator, seed):
+    """How to train: the parameters that the fitted model does not need, as plain values."""
+    return TrainingPlan(
+        epochs=int(estimator.epochs),
+        batch_size=int(estimator.batch_size),
+        learning_rate=float(estimator.learning_rate),
+        loss=estimator.loss,
+        optimizer=estimator.optimizer,
+        clipnorm=None if estimator.clipnorm is None else float(estimator.clipnorm),
+        dropout=float(estimator.dropout),
+        noise=float(estimator.noise),
+        patience=int(estimator.patience) if estimator.early_stopping else None,
+        seed=seed,
+    )
+
+
+def split(reader, validation_fraction, seed):
+    """Readers of the sequences to learn from and of those to validate on."""
+    # Imported here since model_selection is slow to import and most fits do not need it.
+    from sklearn.model_selection import train_test_split
+
+    rows = train_test_split(
+        np.arange(len(reader)), test_size=validation_fraction, random_state=seed
+    )
+    return [reader.subset(np.sort(part)) for part in rows]
 
 
 def draw_seed(random_state):

@@ -5,7 +5,6 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.base import _fit_context as fit_context
-from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted
 
@@ -16,6 +15,8 @@ from sklearn_lstmae._fitting import (
     configure,
     draw_seed,
     keep_state_on_failure,
+    make_plan,
+    split,
     warn_of_outcome,
 )
 from sklearn_lstmae.engine.architecture import Architecture
@@ -334,7 +335,7 @@ class LSTMAutoencoderTransformer(
     def _train(self, sequences, report):
         """Fitted attributes that training on validated sequences makes."""
         from sklearn_lstmae.engine.inference import FittedNetwork
-        from sklearn_lstmae.engine.training import TrainingPlan, train
+        from sklearn_lstmae.engine.training import train
 
         seed = draw_seed(self.random_state)
         configuration = configure(self, sequences)
@@ -348,22 +349,8 @@ class LSTMAutoencoderTransformer(
         }
         learning, validation = FrameReader(sequences, scaling, architecture.patch_size), None
         if self.early_stopping:
-            split = train_test_split(
-                np.arange(len(sequences)), test_size=self.validation_fraction, random_state=seed
-            )
-            learning, validation = (learning.subset(np.sort(rows)) for rows in split)
-        plan = TrainingPlan(
-            epochs=int(self.epochs),
-            batch_size=int(self.batch_size),
-            learning_rate=float(self.learning_rate),
-            loss=self.loss,
-            optimizer=self.optimizer,
-            clipnorm=self.clipnorm,
-            dropout=float(self.dropout),
-            noise=float(self.noise),
-            patience=int(self.patience) if self.early_stopping else None,
-            seed=seed,
-        )
+            learning, validation = split(learning, self.validation_fraction, seed)
+        plan = make_plan(self, seed)
         trained = train(
             architecture,
             plan,

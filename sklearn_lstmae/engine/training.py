@@ -10,6 +10,7 @@ from sklearn_lstmae.sequences.frames import FrameReader, round_up
 from ._tensorflow import tf
 from .architecture import Architecture
 from .inference import FittedNetwork
+from .plan import TrainingPlan
 from .program import Program, Recipe, get_program
 
 WARM_UP = 0.05  # share of the steps in which the learning rate grows
@@ -24,35 +25,6 @@ STEPS_A_CALL = 1024
 # From this work on, in minibatches times LSTM steps, compiling with XLA (2 to 3 s) pays off:
 # measured on two cores, a step then takes 20 to 30 µs less.
 XLA_WORK = 60_000
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """How to train.
-
-    Attributes
-    ----------
-    epochs, batch_size : int
-    learning_rate : float
-        Its peak, see `learning_rates`.
-    loss, optimizer : str
-    clipnorm : float or None
-    dropout, noise : float
-    patience : int or None
-        Stop after so many epochs without a better loss on the validation rows; None: never.
-    seed : int
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    loss: str
-    optimizer: str
-    clipnorm: float | None
-    dropout: float
-    noise: float
-    patience: int | None
-    seed: int
 
 
 @dataclass

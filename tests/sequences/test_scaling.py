@@ -139,4 +139,4 @@ def test_no_scaling_leaves_values_as_they_are(X):
     scaling, batch, scaled, statistics = scale(None, X)
     assert_array_equal(scaled.values, batch.values.astype("f4"))
     assert statistics is None
-    assert (scaling.mean.tolist(), scaling.scale.tolist()) == ([0, 0, 0], [1, 1, 1])
+    assert (scaling.mean.tolist(), scaling.scale.tolist()) == (scaling.center.tolist(), [1, 1, 1])

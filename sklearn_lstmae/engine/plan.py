@@ -1,0 +1,32 @@
+"""TrainingPlan: how to train. Data, no code of TensorFlow."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How to train a network.
+
+    Attributes
+    ----------
+    epochs, batch_size : int
+    learning_rate : float
+        Its peak, see `training.learning_rates`.
+    loss, optimizer : str
+    clipnorm : float or None
+    dropout, noise : float
+    patience : int or None
+        Stop after so many epochs without a better loss on the validation rows; None: never.
+    seed : int
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    loss: str
+    optimizer: str
+    clipnorm: float | None
+    dropout: float
+    noise: float
+    patience: int | None
+    seed: int
