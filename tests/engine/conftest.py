@@ -85,6 +85,7 @@ def keeps_random_states():
         random.seed(1)
         np.random.seed(1)  # noqa: NPY002
         tf.random.set_seed(1)
+        tf.random.get_global_generator().reset_from_seed(1)
 
     def draw():
         generators = random.random, np.random.random, lambda: float(tf.random.uniform([]))

@@ -1,0 +1,237 @@
+"""The fast network and the plain one are the same network, and start from Keras' weights."""
+
+from itertools import product
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklearn_lstmae.engine.network import Network, initial_weights
+
+LENGTHS = [4, 1, 3]
+FRAMES, ROWS = 4, 3
+
+ENCODERS = [
+    *({"bottleneck": "dense", "pooling": pooling} for pooling in ("last", "mean", "last_mean")),
+    *({"bottleneck": bottleneck} for bottleneck in ("hidden", "cell", "hidden_cell")),
+]
+# What an encoder's input may hold, and what else may vary: each in turn.
+WIDTHS = [
+    {},
+    {"patch_size": 2},
+    {"tells_missing": True},
+    {"patch_size": 3, "tells_missing": True},
+    {"activation": "relu"},
+]
+# All decoders for each encoder; each encoder reads one way and both ways.
+TABLE = [
+    {"decoder_start": start, "time_encoding": time, "hidden_units": units}
+    | {"bidirectional": (place // 2) % 2 == 1}
+    | encoder
+    | WIDTHS[place % len(WIDTHS)]
+    for place, (encoder, start, time, units) in enumerate(
+        product(ENCODERS, ("input", "state", "input_state"), (False, True), ((3,), (3, 2)))
+    )
+]
+LEARNING = [
+    {},
+    {"bidirectional": True, "hidden_units": (3, 2), "pooling": "mean", "patch_size": 2},
+    {"bottleneck": "hidden_cell", "decoder_start": "state", "time_encoding": False},
+    {"bottleneck": "cell", "decoder_start": "input", "bidirectional": True, "activation": "relu"},
+    {"bottleneck": "hidden", "hidden_units": ()},
+]
+
+
+def describe(changes):
+    return ", ".join(str(value) for value in changes.values())
+
+
+@pytest.fixture(scope="module")
+def mask():
+    return tf.sequence_mask(LENGTHS, FRAMES)
+
+
+def make_pair(architecture):
+    """The fast and the plain network with the same weights, biases drawn too."""
+    networks = [Network(architecture, fast=fast) for fast in (True, False)]
+    generator = np.random.default_rng(0)
+    for variables in zip(*(network.variables for network in networks), strict=True):
+        value = generator.normal(scale=0.5, size=variables[0].shape)
+        for variable in variables:
+            variable.assign(value)
+    return networks
+
+
+def random_input(architecture, mask):
+    values = np.random.default_rng(1).normal(size=(ROWS, FRAMES, architecture.input_width))
+    return tf.constant(np.where(mask[:, :, np.newaxis], values, 0.0), tf.float32)
+
+
+POSITIONS = np.tile(np.arange(FRAMES), (ROWS, 1))
+
+
+@pytest.mark.parametrize("changes", TABLE, ids=describe)
+def test_fast_and_plain_are_one_network(changes, make_architecture, mask):
+    architecture = make_architecture(**changes)
+    inputs = random_input(architecture, mask)
+    fast, plain = make_pair(architecture)
+    codes = [network.encoder(inputs, mask) for network in (fast, plain)]
+    assert codes[0].shape == (ROWS, architecture.code_width)
+    assert_allclose(*codes, rtol=1e-5, atol=1e-5)
+    frames = [network.decoder(codes[0], POSITIONS) for network in (fast, plain)]
+    assert frames[0].shape == (ROWS, FRAMES, architecture.frame_width)
+    assert_allclose(*frames, rtol=1e-5, atol=1e-5)
+    shared = fast.decoder(codes[0], POSITIONS[:1])
+    assert_allclose(shared, frames[0], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("changes", LEARNING, ids=describe)
+def test_fast_and_plain_learn_the_same(changes, make_architecture, mask):
+    architecture = make_architecture(**changes)
+    inputs = random_input(architecture, mask)
+    gradients = []
+    for network in make_pair(architecture):
+        variables = [variable.value for variable in network.variables]
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            code = network.encoder(inputs, mask, training=True)
+            frames = network.decoder(code, POSITIONS, training=True)
+            loss = tf.reduce_sum(tf.square(frames - 1.0))
+        gradients.append(tape.gradient(loss, [inputs, *variables]))
+    names = ["inputs", *(variable.path for variable in network.variables)]
+    for name, fast, plain in zip(names, *gradients, strict=True):
+        assert_allclose(fast, plain, rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+def test_variables_have_the_same_names_and_shapes(make_architecture):
+    for changes in LEARNING:
+        fast, plain = make_pair(make_architecture(**changes))
+        assert [v.shape for v in fast.variables] == [v.shape for v in plain.variables]
+        layers = [
+            [variable.path.split("/")[0] for variable in network.variables]
+            for network in (fast, plain)
+        ]
+        assert layers[0] == layers[1]
+
+
+@pytest.mark.parametrize("encoder", ENCODERS, ids=describe)
+@pytest.mark.parametrize("two_way", [False, True])
+def test_padding_does_not_change_a_code(encoder, two_way, make_architecture, mask):
+    architecture = make_architecture(bidirectional=two_way, hidden_units=(3, 2), **encoder)
+    network, _ = make_pair(architecture)
+    inputs = random_input(architecture, mask)
+    dirty = tf.where(mask[:, :, tf.newaxis], inputs, 7.0)
+    codes = network.encoder(inputs, mask)
+    assert_array_equal(network.encoder(dirty, mask), codes)
+    for row, length in enumerate(LENGTHS):
+        alone = network.encoder(inputs[row : row + 1, :length], tf.ones((1, length), tf.bool))
+        assert_allclose(alone[0], codes[row], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("start", ["input", "state", "input_state"])
+@pytest.mark.parametrize("bottleneck", ["dense", "hidden", "cell", "hidden_cell"])
+def test_every_column_of_the_code_and_every_frame_matters(bottleneck, start, make_architecture):
+    architecture = make_architecture(bottleneck=bottleneck, decoder_start=start)
+    network, _ = make_pair(architecture)
+    code = tf.constant(
+        np.random.default_rng(0).normal(size=(1, architecture.code_width)), "float32"
+    )
+    for time in range(FRAMES):
+        with tf.GradientTape() as tape:
+            tape.watch(code)
+            frame = tf.reduce_sum(network.decoder(code, POSITIONS[:1], training=True)[:, time])
+        assert np.all(tape.gradient(frame, code) != 0)
+
+
+@pytest.mark.parametrize("start", ["input", "state"])
+@pytest.mark.parametrize("time", [False, True])
+def test_frames_of_a_code_differ_in_time(start, time, make_architecture):
+    network, _ = make_pair(make_architecture(decoder_start=start, time_encoding=time))
+    [frames] = network.decoder(tf.zeros((1, 2)), POSITIONS[:1]).numpy()
+    assert len(np.unique(frames, axis=0)) == FRAMES
+
+
+def test_the_time_encoding_tells_long_sequences_apart(make_architecture):
+    """Positions are encoded, not counted by the state: the first layer's input never repeats."""
+    network, _ = make_pair(make_architecture(decoder_start="input"))
+    [frames] = network.decoder(tf.zeros((1, 2)), np.arange(512)[np.newaxis]).numpy()
+    assert len(np.unique(frames, axis=0)) == 512
+
+
+def test_pooling_reads_what_it_says(make_architecture, mask):
+    """With the identity for a bottleneck the code is the pooled sequence itself."""
+    pooled = {}
+    for pooling in ("last", "mean", "last_mean"):
+        width = 6 if pooling == "last_mean" else 3
+        architecture = make_architecture(pooling=pooling, latent_dim=width)
+        network = Network(architecture)
+        weights = initial_weights(network.variables, np.random.default_rng(0))
+        for variable, weight in zip(network.variables, weights, strict=True):
+            variable.assign(np.eye(width) if weight.shape == (width, width) else weight)
+        pooled[pooling] = network.encoder(random_input(architecture, mask), mask).numpy()
+    assert_array_equal(pooled["last_mean"], np.hstack([pooled["last"], pooled["mean"]]))
+    one_step = LENGTHS.index(1)
+    assert_allclose(pooled["last"][one_step], pooled["mean"][one_step], rtol=1e-6)
+    assert not np.allclose(pooled["last"][0], pooled["mean"][0])
+
+
+def test_a_row_without_a_step_has_a_finite_code(make_architecture):
+    for changes in ENCODERS:
+        architecture = make_architecture(**changes)
+        for network in make_pair(architecture):
+            inputs = tf.zeros((1, FRAMES, architecture.input_width))
+            assert np.isfinite(network.encoder(inputs, tf.zeros((1, FRAMES), tf.bool))).all()
+
+
+def test_initial_weights_follow_the_rules_of_keras(make_architecture):
+    architecture = make_architecture(hidden_units=(16, 8), latent_dim=4)
+    variables = Network(architecture).variables
+    weights = initial_weights(variables, np.random.default_rng(0))
+    assert [w.shape for w in weights] == [tuple(v.shape) for v in variables]
+    assert {w.dtype for w in weights} == {np.dtype("f4")}
+    for variable, weight in zip(variables, weights, strict=True):
+        name = variable.path.split("/")[-1]
+        if name == "recurrent_kernel":
+            assert_allclose(weight @ weight.T, np.eye(len(weight)), atol=1e-5)
+        elif name == "kernel":
+            limit = np.sqrt(6 / sum(weight.shape))
+            assert 0.7 * limit < np.abs(weight).max() <= limit
+            assert abs(weight.mean()) < 0.3 * limit
+        elif name == "gate_bias":
+            entry, forget, candidate, exit_ = np.split(weight, 4)
+            assert_array_equal(forget, 1)
+            assert not np.any([entry, candidate, exit_])
+        else:
+            assert not weight.any()
+
+
+def test_initial_values_are_distributed_like_those_of_keras():
+    """Deviation of each kind of weight, beside Keras' own initializers."""
+    layers = keras.layers.LSTM(32, seed=0), keras.layers.LSTM(32, seed=0)
+    for layer in layers:
+        layer.build((None, None, 16))
+    kernel, recurrent, bias = layers[0].get_weights()
+    mine = initial_weights(layers[1].weights, np.random.default_rng(0))
+    assert_allclose(mine[0].std(), kernel.std(), rtol=0.1)
+    assert_allclose(mine[1].std(), recurrent.std(), rtol=0.1)
+    assert_allclose(mine[1] @ mine[1].T, recurrent @ recurrent.T, atol=1e-5)
+    assert_array_equal(np.sort(bias)[-32:], 1)
+
+
+def test_one_seed_gives_the_same_weights_and_another_does_not(make_architecture):
+    variables = Network(make_architecture()).variables
+    first, again, other = (
+        initial_weights(variables, np.random.default_rng(seed)) for seed in (0, 0, 1)
+    )
+    for one, two in zip(first, again, strict=True):
+        assert_array_equal(one, two)
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_building_draws_from_no_global_generator(make_architecture, keeps_random_states):
+    with keeps_random_states():
+        for fast in (True, False):
+            network = Network(make_architecture(bidirectional=True), fast=fast)
+            initial_weights(network.variables, np.random.default_rng(0))
