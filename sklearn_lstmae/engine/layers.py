@@ -128,7 +128,14 @@ class Recurrence:
 
             def gradient(d_outputs, d_hidden, d_cell):
                 d_gates, d_first_hidden, d_first_cell = self._backward_loop(
-                    recurrent, gates, cells, self._before(cell, cells), d_outputs, d_hidden, d_cell
+                    recurrent,
+                    outputs,
+                    gates,
+                    cells,
+                    self._before(cell, cells),
+                    d_outputs,
+                    d_hidden,
+                    d_cell,
                 )
                 return (
                     _outer_sum(self._before(hidden, outputs), d_gates),
@@ -172,7 +179,9 @@ class Recurrence:
             return tf.concat([states[1:], first[tf.newaxis]], 0)
         return tf.concat([first[tf.newaxis], states[:-1]], 0)
 
-    def _backward_loop(self, recurrent, gates, cells, cells_before, d_outputs, d_hidden, d_cell):
+    def _backward_loop(
+        self, recurrent, outputs, gates, cells, cells_before, d_outputs, d_hidden, d_cell
+    ):
         """Gradients of the preactivations (T, B, 4U) and of the first hidden and cell state.
 
         All that needs no recurrence is computed for all steps at once, before the loop.
@@ -180,19 +189,18 @@ class Recurrence:
         function, derivative = ACTIVATIONS[self.activation]
         entry, forget, candidate, exit_ = tf.split(gates, 4, axis=-1)
         shown = function(cells)
-        to_exit = shown * exit_ * (1.0 - exit_)
-        to_cell = exit_ * derivative(shown)
+        seen = 1.0 if self.mask is None else tf.cast(self.mask, tf.float32)  # (T, B, 1)
+        to_exit = outputs * (1.0 - exit_) * seen
+        to_cell = exit_ * derivative(shown) * seen
         to_gates = tf.concat(
             [
-                candidate * entry * (1.0 - entry),
-                cells_before * forget * (1.0 - forget),
-                entry * derivative(candidate),
+                candidate * entry * (1.0 - entry) * seen,
+                cells_before * forget * (1.0 - forget) * seen,
+                entry * derivative(candidate) * seen,
             ],
             -1,
         )  # (T, B, 3U)
         if self.mask is not None:
-            seen = tf.cast(self.mask, tf.float32)  # (T, B, 1)
-            to_exit, to_cell, to_gates = to_exit * seen, to_cell * seen, to_gates * seen
             forget, held = forget * seen + (1.0 - seen), 1.0 - seen
         transposed = tf.transpose(recurrent)  # (4U, U)
         length = tf.shape(gates)[0]
