@@ -7,6 +7,9 @@ from sklearn.datasets import load_digits
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
+# Pixels of the digits from which on there is ink; some gray is in each row of each image.
+INK = 12
+
 positive_int = Interval(Integral, 1, None, closed="left")
 
 
@@ -36,9 +39,9 @@ def make_waves(
 ):
     """Make noisy multivariate waves, whose class decides their frequency and phase.
 
-    Class k goes through 1 + k / 2 cycles in ``n_timesteps`` steps, and each of its features lags
-    behind the one before by k / ``n_classes`` of a quarter cycle more than a quarter cycle.
-    Where in its cycle a sequence begins is random.
+    A sequence of class k of K goes through 1 + k / 2 cycles in ``n_timesteps`` steps, and each of
+    its features lags behind the one before by (1 + k / K) / 4 of a cycle. Where in its cycle a
+    sequence begins is random.
 
     Parameters
     ----------
@@ -105,13 +108,14 @@ def make_waves(
 def crop_digits():
     """Load scikit-learn's handwritten digits as sequences of unequal length.
 
-    A row of the image is a step, and its 8 pixels are the features. Rows without ink above and
-    below the digit are cut off, which leaves 5 to 8 steps.
+    A row of the image is a step, and its 8 pixels are the features. Rows above and below the
+    digit are cut off if they are without ink, that is, if none of their pixels is at least three
+    quarters black (12 of 16). This leaves 5 to 8 steps.
 
     Returns
     -------
     X : list of 1797 ndarrays of shape (T_i, 8), float32
-        Pixels from 0 to 16.
+        Pixels from 0, white, to 16, black.
 
     y : ndarray of shape (1797,), int
         The digits.
@@ -127,6 +131,6 @@ def crop_digits():
     images = images.reshape(-1, 8, 8).astype(np.float32)
     X = []
     for image in images:
-        inked = np.flatnonzero(image.any(axis=1))
+        inked = np.flatnonzero(image.max(axis=1) >= INK)
         X.append(image[inked[0] : inked[-1] + 1])
     return X, y
