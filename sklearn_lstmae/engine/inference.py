@@ -14,7 +14,7 @@ from sklearn_lstmae.sequences.frames import FrameReader, round_up
 from sklearn_lstmae.sequences.scoring import loss_sums
 
 from .architecture import Architecture
-from .program import BLOCK_ROWS, get_program
+from .program import get_program
 
 
 class FittedNetwork:
@@ -38,7 +38,7 @@ class FittedNetwork:
             codes = self.program.encode(self.weights, block.frames, block.batch.lengths)
             return codes if block.statistics is None else np.hstack([codes, block.statistics])
 
-        blocks = row_blocks(reader.n_frames)
+        blocks = self.row_blocks(reader.n_frames)
         return _in_place(blocks, _on_all_cores(encode_rows, blocks), len(reader))
 
     def decode(self, codes, lengths):
@@ -50,8 +50,24 @@ class FittedNetwork:
             frames = self.program.decode(self.weights, codes[rows], lengths[rows], n_frames)
             return _fit_steps(_to_steps(frames, architecture.n_features), n_steps)
 
-        blocks = row_blocks(architecture.n_frames(lengths))
+        blocks = self.row_blocks(architecture.n_frames(lengths))
         return _in_place(blocks, _on_all_cores(decode_rows, blocks), len(codes))
+
+    def row_blocks(self, n_frames):
+        """Rows of the same rounded number of frames, as many at a time as a block holds.
+
+        (N,) -> list of (rows, number of frames); rows are a slice where they are consecutive.
+        """
+        rounded = round_up(n_frames)
+        blocks = []
+        for width in np.unique(rounded):
+            rows = np.flatnonzero(rounded == width)
+            size = self.program.block_rows(int(width))
+            for chosen in np.split(rows, range(size, len(rows), size)):
+                first, last = int(chosen[0]), int(chosen[-1])
+                consecutive = last - first == len(chosen) - 1
+                blocks.append((slice(first, last + 1) if consecutive else chosen, int(width)))
+        return blocks
 
     def map_reconstructions(self, reader: FrameReader, function):
         """Reconstruct all sequences and hand each block of them to a function.
@@ -75,7 +91,7 @@ class FittedNetwork:
             frames = self.program.decode(self.weights, codes, lengths, n_frames)
             return function(rows, block, _to_steps(frames, block.batch.n_features))
 
-        return _on_all_cores(reconstruct_rows, row_blocks(reader.n_frames))
+        return _on_all_cores(reconstruct_rows, self.row_blocks(reader.n_frames))
 
     def mean_losses(self, reader: FrameReader, loss, center=0.0):
         """Mean loss over all observed values of the reconstruction, and of predicting ``center``.
@@ -92,23 +108,6 @@ class FittedNetwork:
 
         total, count = np.sum(self.map_reconstructions(reader, sums), axis=0).T
         return total / count
-
-
-def row_blocks(n_frames):
-    """Rows of the same rounded number of frames, at most `BLOCK_ROWS` at a time.
-
-    (N,) -> list of (rows, number of frames); rows are a slice where they are consecutive.
-    """
-    rounded = round_up(n_frames)
-    blocks = []
-    for width in np.unique(rounded):
-        rows = np.flatnonzero(rounded == width)
-        for start in range(0, len(rows), BLOCK_ROWS):
-            chosen = rows[start : start + BLOCK_ROWS]
-            first, last = int(chosen[0]), int(chosen[-1])
-            consecutive = last - first == len(chosen) - 1
-            blocks.append((slice(first, last + 1) if consecutive else chosen, int(width)))
-    return blocks
 
 
 def n_threads():

@@ -52,7 +52,16 @@ class FastLSTM(keras.layers.Layer):
         self.bias = self.add_weight((gates,), "zeros", name="gate_bias")
         self.built = True
 
-    def call(self, sequence, *, mask=None, initial_state=None, constant=None, training=False):
+    def call(
+        self,
+        sequence,
+        *,
+        mask=None,
+        initial_state=None,
+        constant=None,
+        n_steps=None,
+        training=False,
+    ):
         """Run over a sequence.
 
         Parameters
@@ -64,6 +73,10 @@ class FastLSTM(keras.layers.Layer):
             Hidden and cell state; zeros by default.
         constant : tensor of shape (B, C), optional
             Further columns, the same at each step.
+        n_steps : int32 scalar tensor, optional
+            Compute this many steps only, all others being masked or unused; their outputs are
+            zeros then. What XLA compiled for the longest sequences so costs no more for short
+            ones than they need. Not together with both ``go_backwards`` and ``initial_state``.
         training : bool
             Keep what the gradient needs.
 
@@ -83,7 +96,11 @@ class FastLSTM(keras.layers.Layer):
         if mask is not None:
             mask = tf.transpose(mask)[:, :, tf.newaxis]  # (T, B, 1)
         recurrence = Recurrence(
-            tf.convert_to_tensor(self.recurrent_kernel), mask, self.activation, self.go_backwards
+            tf.convert_to_tensor(self.recurrent_kernel),
+            mask,
+            self.activation,
+            self.go_backwards,
+            n_steps,
         )
         run = recurrence.run_differentiable if training else recurrence.run
         outputs, hidden, cell = run(projected, every_step, *initial_state)
@@ -100,13 +117,16 @@ class Recurrence:
     activation : key of `ACTIVATIONS`
     backwards : bool
         Run from the last step to the first.
+    n_steps : int32 scalar tensor or None
+        Steps to run; None: all.
     """
 
-    def __init__(self, recurrent, mask, activation, backwards):
+    def __init__(self, recurrent, mask, activation, backwards, n_steps=None):
         self.recurrent = recurrent
         self.mask = mask
         self.activation = activation
         self.backwards = backwards
+        self.n_steps = n_steps
 
     def run(self, projected, every_step, hidden, cell):
         """All steps: (T, B, 4U), (B, 4U) or None, (B, U), (B, U) -> (T, B, U), (B, U), (B, U)."""
@@ -151,10 +171,10 @@ class Recurrence:
 
     def _loop(self, recurrent, projected, every_step, hidden, cell, keep):
         """Run all steps; keep the first ``keep`` of outputs, cells and gates, each (T, B, ...)."""
-        length = tf.shape(projected)[0]
+        length, n_steps = self._lengths(projected)
 
         def body(count, hidden, cell, *kept):
-            step = length - 1 - count if self.backwards else count
+            step = n_steps - 1 - count if self.backwards else count
             preactivation = projected[step] + hidden @ recurrent  # (B, 4U)
             if every_step is not None:
                 preactivation += every_step
@@ -169,9 +189,14 @@ class Recurrence:
 
         memory = [tf.TensorArray(tf.float32, size=length) for _ in range(keep)]
         _, hidden, cell, *memory = tf.while_loop(
-            lambda count, *_: count < length, body, (0, hidden, cell, *memory)
+            lambda count, *_: count < n_steps, body, (0, hidden, cell, *memory)
         )
         return [array.stack() for array in memory], hidden, cell
+
+    def _lengths(self, steps):
+        """Of (T, B, ...): T, and how many steps to run."""
+        length = tf.shape(steps)[0]
+        return length, length if self.n_steps is None else self.n_steps
 
     def _before(self, first, states):
         """The state before each step: (B, U), (T, B, U) -> (T, B, U)."""
@@ -189,7 +214,9 @@ class Recurrence:
         function, derivative = ACTIVATIONS[self.activation]
         entry, forget, candidate, exit_ = tf.split(gates, 4, axis=-1)
         shown = function(cells)
-        seen = 1.0 if self.mask is None else tf.cast(self.mask, tf.float32)  # (T, B, 1)
+        seen = tf.ones([1, 1, 1])
+        if self.mask is not None:
+            seen = tf.cast(self.mask, tf.float32)  # (T, B, 1)
         to_exit = outputs * (1.0 - exit_) * seen
         to_cell = exit_ * derivative(shown) * seen
         to_gates = tf.concat(
@@ -203,10 +230,10 @@ class Recurrence:
         if self.mask is not None:
             forget, held = forget * seen + (1.0 - seen), 1.0 - seen
         transposed = tf.transpose(recurrent)  # (4U, U)
-        length = tf.shape(gates)[0]
+        length, n_steps = self._lengths(gates)
 
         def body(count, d_hidden, d_cell, d_gates):
-            step = count if self.backwards else length - 1 - count
+            step = count if self.backwards else n_steps - 1 - count
             d_hidden = d_hidden + d_outputs[step]
             d_cell = d_cell + d_hidden * to_cell[step]
             d_step = tf.concat(
@@ -218,7 +245,7 @@ class Recurrence:
             return count + 1, d_before, d_cell * forget[step], d_gates.write(step, d_step)
 
         _, d_hidden, d_cell, d_gates = tf.while_loop(
-            lambda count, *_: count < length,
+            lambda count, *_: count < n_steps,
             body,
             (0, d_hidden, d_cell, tf.TensorArray(tf.float32, size=length)),
         )

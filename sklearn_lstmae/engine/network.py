@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from ._tensorflow import keras
+from ._tensorflow import keras, tf
 from .architecture import TIME_WAVELENGTHS, Architecture
 from .layers import FastLSTM
 
@@ -72,17 +72,17 @@ class Encoder:
         layers = [layer for ways in self.hidden for layer in ways] + [self.bottleneck]
         return [variable for layer in layers for variable in layer.weights]
 
-    def __call__(self, inputs, mask, *, drop=keep, training=False):
-        """(B, K, input_width), (B, K) -> (B, C)."""
+    def __call__(self, inputs, mask, *, drop=keep, **running):
+        """(B, K, input_width), (B, K) -> (B, C); ``running`` as in `run_lstm`."""
         sequence = inputs
         for ways in self.hidden:
             sequence = drop(sequence)
-            runs = [run_lstm(layer, sequence, mask=mask, training=training) for layer in ways]
+            runs = [run_lstm(layer, sequence, mask=mask, **running) for layer in ways]
             sequence = ops.concatenate([outputs for outputs, _, _ in runs], -1)  # (B, K, ways*U)
             last = ops.concatenate([hidden for _, hidden, _ in runs], -1)  # (B, ways*U)
         if self.architecture.bottleneck == "dense":
             return self.bottleneck(self._pool(sequence, last, mask))
-        _, hidden, cell = run_lstm(self.bottleneck, drop(sequence), mask=mask, training=training)
+        _, hidden, cell = run_lstm(self.bottleneck, drop(sequence), mask=mask, **running)
         kinds = {"hidden": [hidden], "cell": [cell], "hidden_cell": [hidden, cell]}
         return ops.concatenate(kinds[self.architecture.bottleneck], -1)
 
@@ -124,7 +124,7 @@ class Decoder:
         layers = [*self.starts, *self.hidden, self.output]
         return [variable for layer in layers for variable in layer.weights]
 
-    def __call__(self, code, positions, *, drop=keep, training=False):
+    def __call__(self, code, positions, *, drop=keep, **running):
         """(B, C), positions (B, K) or (1, K) counted from 0 -> (B, K, P * F)."""
         sequence = self._sequence(positions)  # (B or 1, K, D)
         constant = drop(code) if self.reads_code else None
@@ -132,7 +132,7 @@ class Decoder:
             if constant is None and sequence.shape[0] == 1:
                 sequence = ops.repeat(sequence, ops.shape(code)[0], axis=0)
             sequence, _, _ = run_lstm(
-                layer, sequence, initial_state=state, constant=constant, training=training
+                layer, sequence, initial_state=state, constant=constant, **running
             )
             sequence, constant = drop(sequence), None
         return self.output(sequence)
@@ -202,15 +202,14 @@ def make_lstm(architecture, units, width, name, fast):
     return layer
 
 
-def run_lstm(layer, sequence, *, mask=None, initial_state=None, constant=None, training=False):
-    """Outputs (B, K, U) in the order of the sequence, last hidden and last cell state (B, U)."""
+def run_lstm(layer, sequence, *, mask=None, initial_state=None, constant=None, **running):
+    """Outputs (B, K, U) in the order of the sequence, last hidden and last cell state (B, U).
+
+    The fast layer alone takes ``running``: ``training`` and ``n_steps``.
+    """
     if isinstance(layer, FastLSTM):
         return layer.call(
-            sequence,
-            mask=mask,
-            initial_state=initial_state,
-            constant=constant,
-            training=training,
+            sequence, mask=mask, initial_state=initial_state, constant=constant, **running
         )
     if constant is not None:
         ones = ops.ones_like(ops.sum(sequence, axis=-1, keepdims=True))  # (B, K, 1)
@@ -241,8 +240,10 @@ def initial_weights(variables, generator):
 def _initial_weight(name, shape, generator):
     if name.startswith("recurrent"):
         units, gates = shape
-        orthogonal, triangle = np.linalg.qr(generator.standard_normal((gates, units)))
-        return np.ascontiguousarray((orthogonal * np.sign(np.diag(triangle))).T, np.float32)
+        # TensorFlow's decomposition, since that of a threaded BLAS can wait for cores for seconds.
+        orthogonal, triangle = tf.linalg.qr(generator.standard_normal((gates, units)))
+        signed = orthogonal.numpy() * np.sign(np.diag(triangle.numpy()))
+        return np.ascontiguousarray(signed.T, np.float32)
     if name == "kernel":
         limit = math.sqrt(6.0 / sum(shape))
         return generator.uniform(-limit, limit, shape).astype(np.float32)

@@ -17,10 +17,13 @@ from .network import Network, initial_weights
 from .objectives import add_noise, in_decoder_order, make_drop, read_frames, summed_loss
 from .optimizers import StatelessOptimizer
 
-# Inference works on blocks of this many rows (the last one padded with empty sequences), so that
-# a row's code does not depend on how many rows come with it. A power of two: vectorized kernels
-# then have no remainder, whose elements would be computed by other instructions.
+# Inference works on blocks of a fixed number of rows (the last one padded with empty sequences),
+# so that a row's code does not depend on how many rows come with it. A power of two: vectorized
+# kernels then have no remainder, whose elements would be computed by other instructions. Long
+# sequences come in smaller blocks, so that memory is bounded.
 BLOCK_ROWS = 256
+SMALLEST_BLOCK = 16
+BLOCK_VALUES = 2**20
 CACHED_PROGRAMS = 32
 
 
@@ -56,17 +59,28 @@ class Program:
         return initial_weights(self.network.variables, generator)
 
     def encode(self, weights, frames, lengths):
-        """Codes of at most `BLOCK_ROWS` sequences: (b, K, P * F), (b,) steps -> (b, C)."""
+        """Codes of at most `block_rows` sequences: (b, K, P * F), (b,) steps -> (b, C)."""
+        size = self.block_rows(frames.shape[1])
         encode = self._encoding
-        block = encode(weights, _fill_block(frames), _fill_block(lengths, np.int32))
+        block = encode(weights, _fill(size, frames), _fill(size, lengths, np.int32))
         return block.numpy()[: len(frames)]
 
     def decode(self, weights, codes, lengths, n_frames):
-        """Frames of at most `BLOCK_ROWS` codes in the order of time: (b, C) -> (b, K, P * F)."""
+        """Frames of at most `block_rows` codes in the order of time: (b, C) -> (b, K, P * F)."""
+        size = self.block_rows(n_frames)
         decode = self._decoding
-        lengths = _fill_block(lengths, np.int32)
-        block = decode(weights, _fill_block(codes), lengths, np.int32(n_frames))
+        lengths = _fill(size, lengths, np.int32)
+        block = decode(weights, _fill(size, codes), lengths, np.int32(n_frames))
         return block.numpy()[: len(codes)]
+
+    def block_rows(self, n_frames):
+        """Rows of a block of sequences of ``n_frames`` frames."""
+        rows = BLOCK_ROWS
+        while (
+            rows > SMALLEST_BLOCK and rows * n_frames * self.architecture.frame_width > BLOCK_VALUES
+        ):
+            rows //= 2
+        return rows
 
     def training_steps(self, recipe):
         """The compiled training step for ``recipe``, made once."""
@@ -86,8 +100,8 @@ class Program:
             with self.using(weights):
                 return self.network.encoder(tf.concat([values, indicators], -1), mask)
 
-        frames = tf.TensorSpec([BLOCK_ROWS, None, self.architecture.frame_width])
-        return self._compile(encode, frames, tf.TensorSpec([BLOCK_ROWS], tf.int32))
+        frames = tf.TensorSpec([None, None, self.architecture.frame_width])
+        return self._compile(encode, frames, tf.TensorSpec([None], tf.int32))
 
     @cached_property
     def _decoding(self):
@@ -96,8 +110,8 @@ class Program:
                 frames = self.network.decoder(codes, tf.range(n_frames)[tf.newaxis])
             return in_decoder_order(self.architecture, frames, lengths)
 
-        codes = tf.TensorSpec([BLOCK_ROWS, self.architecture.code_width])
-        lengths = tf.TensorSpec([BLOCK_ROWS], tf.int32)
+        codes = tf.TensorSpec([None, self.architecture.code_width])
+        lengths = tf.TensorSpec([None], tf.int32)
         return self._compile(decode, codes, lengths, tf.TensorSpec([], tf.int32))
 
     def _compile(self, function, *specs):
@@ -211,15 +225,18 @@ class TrainingSteps:
     def _forward(self, vector, frames, lengths, key):
         architecture, recipe = self.program.architecture, self.recipe
         network = self.program.network
+        # The plain graph computes any shape; XLA compiled one, in which the loops end early.
+        n_frames = architecture.n_frames(tf.reduce_max(lengths))
+        running = {"training": True, "n_steps": n_frames if recipe.xla else None}
+        if not recipe.xla:
+            frames = frames[:, :n_frames]
         drop = make_drop(recipe.dropout, key)
         values, observed, indicators, mask = read_frames(architecture, frames, lengths)
         noisy = add_noise(values, observed, recipe.noise, key + tf.constant([0, 63]))
         with self.program.using(self._split(vector)):
-            code = network.encoder(
-                tf.concat([noisy, indicators], -1), mask, drop=drop, training=True
-            )
+            code = network.encoder(tf.concat([noisy, indicators], -1), mask, drop=drop, **running)
             positions = tf.range(tf.shape(frames)[1])[tf.newaxis]
-            output = network.decoder(code, positions, drop=drop, training=True)
+            output = network.decoder(code, positions, drop=drop, **running)
         target = in_decoder_order(architecture, values, lengths)
         return summed_loss(
             recipe.loss, target, output, in_decoder_order(architecture, observed, lengths)
@@ -232,11 +249,11 @@ class TrainingSteps:
         ]
 
 
-def _fill_block(rows, dtype=np.float32):
-    """(b, ...) -> (BLOCK_ROWS, ...), zeros below."""
-    if len(rows) == BLOCK_ROWS:
+def _fill(size, rows, dtype=np.float32):
+    """(b, ...) -> (size, ...), zeros below."""
+    if len(rows) == size:
         return np.asarray(rows, dtype)
-    block = np.zeros((BLOCK_ROWS, *rows.shape[1:]), dtype)
+    block = np.zeros((size, *rows.shape[1:]), dtype)
     block[: len(rows)] = rows
     return block
 
