@@ -1,0 +1,289 @@
+"""What a row gets depends on that row alone, to the bit; and every row gets its own."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklearn_lstmae.engine import program
+from sklearn_lstmae.engine.inference import FittedNetwork, n_threads
+from sklearn_lstmae.engine.program import BLOCK_ROWS, get_program
+from sklearn_lstmae.sequences import scoring
+
+# Odd widths: then the rows of a block begin at different places of vectorized kernels.
+KINDS = {
+    "default": {"hidden_units": (37,), "latent_dim": 3},
+    "missing, frames of 2": {"tells_missing": True, "patch_size": 2, "bidirectional": True},
+    "two states": {"bottleneck": "hidden_cell", "hidden_units": (5, 3), "latent_dim": 3},
+}
+# Short ones, and such as are computed at a rounded number of frames; several of each.
+LENGTHS = np.array([5, 1, 17, 18, 33, 36, 2, 35, 40] * 4)
+
+
+class Case:
+    """A network with drawn weights, and readers of data for it."""
+
+    def __init__(self, architecture, make_reader):
+        self.architecture = architecture
+        generator = np.random.default_rng(0)
+        self.weights = [
+            weight + 0.2 * generator.normal(size=weight.shape).astype("f4")
+            for weight in get_program(architecture).initial_weights(generator)
+        ]
+        self.network = FittedNetwork(architecture, self.weights)
+        self.make_reader = make_reader
+
+    def reader(self, source, **options):
+        has_missing = self.architecture.tells_missing
+        patch_size = self.architecture.patch_size
+        return self.make_reader(source, patch_size=patch_size, has_missing=has_missing, **options)
+
+    def random(self, lengths):
+        """A list of arrays (T_i, 2), with missing values where the network knows them."""
+        generator = np.random.default_rng(1)
+        sequences = [generator.normal(size=(length, 2)).astype("f4") for length in lengths]
+        if self.architecture.tells_missing:
+            for sequence in sequences:
+                sequence[generator.random(sequence.shape) < 0.2] = np.nan
+        return sequences
+
+
+@pytest.fixture(scope="module")
+def cases(make_architecture, make_reader):
+    return {
+        name: Case(make_architecture(**changes), make_reader) for name, changes in KINDS.items()
+    }
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def case(request, cases):
+    return cases[request.param]
+
+
+@pytest.fixture(scope="module")
+def many(cases):
+    """600 sequences of one length and their codes."""
+    source = np.stack(cases["default"].random([5] * 600))
+    return source, cases["default"].network.encode(
+        cases["default"].reader(source, lengths=[5] * 600)
+    )
+
+
+def test_a_row_alone_has_the_code_it_has_among_others(case):
+    sequences = case.random(LENGTHS)
+    codes = case.network.encode(case.reader(sequences))
+    assert codes.dtype == np.float32
+    assert codes.shape == (len(LENGTHS), case.architecture.code_width)
+    for sequence, code in zip(sequences, codes, strict=True):
+        assert_array_equal(case.network.encode(case.reader([sequence])), [code])
+
+
+def test_the_order_of_rows_and_repeating_them_changes_nothing(case):
+    reader = case.reader(case.random(LENGTHS))
+    codes = case.network.encode(reader)
+    rows = np.random.default_rng(0).integers(len(LENGTHS), size=300)
+    assert_array_equal(case.network.encode(reader.subset(rows)), codes[rows])
+
+
+@pytest.mark.parametrize("n_rows", [1, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 600])
+def test_the_number_of_rows_changes_nothing(n_rows, cases, many):
+    source, codes = many
+    default = cases["default"]
+    for start in {0, 600 - n_rows}:
+        part = source[start : start + n_rows]
+        got = default.network.encode(default.reader(part, lengths=[5] * n_rows))
+        assert_array_equal(got, codes[start : start + n_rows])
+        lengths = np.full(n_rows, 5)
+        steps = default.network.decode(codes[start : start + n_rows], lengths)
+        assert_array_equal(
+            steps[-1:], default.network.decode(codes[start:][:n_rows][-1:], lengths[:1])
+        )
+
+
+def test_a_list_and_a_padded_array_have_the_same_codes(cases):
+    default = cases["default"]
+    sequences = default.random(LENGTHS)
+    padded = np.stack([np.pad(s, ((0, 45 - len(s)), (0, 0)), constant_values=9) for s in sequences])
+    got = default.network.encode(default.reader(padded, lengths=LENGTHS))
+    assert_array_equal(got, default.network.encode(default.reader(sequences)))
+
+
+def test_a_memory_map_has_the_codes_of_its_array(cases, many, tmp_path):
+    source, codes = many
+    np.save(tmp_path / "x.npy", source)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    default = cases["default"]
+    assert_array_equal(default.network.encode(default.reader(mapped, lengths=[5] * 600)), codes)
+
+
+def test_a_code_alone_is_decoded_as_among_others(case):
+    codes = case.network.encode(case.reader(case.random(LENGTHS)))
+    steps = case.network.decode(codes, LENGTHS)
+    assert steps.dtype == np.float32
+    assert steps.shape == (len(LENGTHS), LENGTHS.max(), 2)
+    for row, length in enumerate(LENGTHS):
+        alone = case.network.decode(codes[row : row + 1], LENGTHS[row : row + 1])
+        assert alone.shape == (1, length, 2)
+        assert_array_equal(alone[0], steps[row, :length])
+
+
+@pytest.mark.parametrize("length", [1, 3, 16, 17, 31, 100])
+def test_a_code_can_be_decoded_to_any_length(case, length):
+    code = np.ones((1, case.architecture.code_width), "f4")
+    steps = case.network.decode(code, np.array([length]))
+    assert steps.shape == (1, length, 2)
+    assert np.isfinite(steps).all()
+    assert len(np.unique(steps[0], axis=0)) == length
+
+
+def test_reconstructions_are_decoded_codes(case):
+    reader = case.reader(case.random(LENGTHS))
+    steps = case.network.decode(case.network.encode(reader), LENGTHS)
+    seen = np.zeros(len(LENGTHS), int)
+
+    def compare(rows, block, output):
+        rows = np.arange(len(LENGTHS))[rows]
+        assert output.shape == block.batch.values.shape
+        assert_array_equal(block.batch.lengths, LENGTHS[rows])
+        for row, got in zip(rows, output, strict=True):
+            assert_array_equal(got[: LENGTHS[row]], steps[row, : LENGTHS[row]])
+        return rows
+
+    for rows in case.network.map_reconstructions(reader, compare):
+        seen[rows] += 1
+    assert_array_equal(seen, 1)
+
+
+@pytest.mark.parametrize("loss", scoring.LOSSES)
+def test_mean_losses_are_means_over_observed_values(case, loss):
+    reader = case.reader(case.random(LENGTHS))
+    center = np.array([0.5, -1.0])
+    output = case.network.decode(case.network.encode(reader), LENGTHS)
+    batch = reader.sequences.read(slice(None))
+    expected = [
+        np.nanmean(scoring.errors(batch.values - prediction, batch.mask, loss, "value"))
+        for prediction in (output, center)
+    ]
+    got = case.network.mean_losses(reader, loss, center)
+    assert_allclose(got, expected, rtol=1e-5)
+    assert_allclose(case.network.mean_losses(reader, loss)[0], got[0])
+
+
+def test_a_scaling_by_sequence_appends_its_statistics(cases):
+    default = cases["default"]
+    reader = default.reader(default.random(LENGTHS), kind="sequence")
+    codes = default.network.encode(reader)
+    assert codes.shape == (len(LENGTHS), 3 + 2 * 2)
+    statistics = reader.read(slice(None), 40).statistics
+    assert_array_equal(codes[:, 3:], statistics)
+
+
+def test_padding_garbage_does_not_change_a_code(case):
+    steps = np.random.default_rng(0).normal(size=(3, 4, 2)).astype("f4")
+    lengths = np.array([4, 2, 3])
+    padding = np.arange(4) >= lengths[:, np.newaxis]
+    patch = case.architecture.patch_size
+    program = get_program(case.architecture)
+    codes = [
+        program.encode(
+            case.weights,
+            np.where(padding[:, :, np.newaxis], np.float32(content), steps).reshape(
+                3, 4 // patch, -1
+            ),
+            lengths,
+        )
+        for content in (0.0, 9.0, np.nan)
+    ]
+    assert_array_equal(codes[1], codes[0])
+    assert_array_equal(codes[2], codes[0])
+
+
+def test_threads_get_what_one_caller_gets(case):
+    reader = case.reader(case.random(LENGTHS))
+    codes = case.network.encode(reader)
+    with ThreadPoolExecutor(4) as threads:
+        for got in threads.map(lambda _: case.network.encode(reader), range(12)):
+            assert_array_equal(got, codes)
+
+
+@pytest.mark.parametrize("told", ["1", "2", "", "0", "many"])
+def test_any_number_of_threads_gives_the_same_codes(cases, many, told, monkeypatch):
+    source, codes = many
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", told)
+    assert n_threads() == int(told) if told in ("1", "2") else n_threads() >= 1
+    default = cases["default"]
+    assert_array_equal(default.network.encode(default.reader(source, lengths=[5] * 600)), codes)
+
+
+def test_using_a_network_leaves_its_weights_alone(case):
+    before = [weight.copy() for weight in case.weights]
+    case.network.encode(case.reader(case.random(LENGTHS)))
+    for weight, same in zip(case.weights, before, strict=True):
+        assert_array_equal(weight, same)
+
+
+def test_an_error_of_the_function_is_raised(cases):
+    def fail(rows, block, output):
+        raise LookupError("from the function")
+
+    default = cases["default"]
+    with pytest.raises(LookupError, match="from the function"):
+        default.network.map_reconstructions(default.reader(default.random(LENGTHS)), fail)
+
+
+def test_inference_draws_from_no_global_generator(case, keeps_random_states):
+    reader = case.reader(case.random(LENGTHS))
+    with keeps_random_states():
+        case.network.mean_losses(reader, "mse")
+
+
+@pytest.mark.parametrize("block_values", [program.BLOCK_VALUES, 2000])
+def test_blocks_hold_each_row_once_and_are_wide_enough(cases, block_values, monkeypatch):
+    monkeypatch.setattr(program, "BLOCK_VALUES", block_values)
+    network = cases["default"].network
+    generator = np.random.default_rng(0)
+    for n_rows in (1, 2, 40, 700):
+        n_frames = generator.integers(1, 41, size=n_rows)
+        seen = np.zeros(n_rows, int)
+        for rows, width in network.row_blocks(n_frames):
+            chosen = np.arange(n_rows)[rows]
+            seen[chosen] += 1
+            assert 1 <= len(chosen) <= network.program.block_rows(width)
+            assert (n_frames[chosen] <= width).all()
+            assert (n_frames[chosen] > width - 5).all()
+            assert isinstance(rows, slice) == (len(chosen) == chosen[-1] - chosen[0] + 1)
+        assert_array_equal(seen, 1)
+
+
+def test_equal_rows_are_read_as_slices(cases):
+    blocks = cases["default"].network.row_blocks(np.full(2 * BLOCK_ROWS + 1, 7))
+    assert [type(rows) for rows, _ in blocks] == [slice] * 3
+    assert [width for _, width in blocks] == [7] * 3
+
+
+def test_blocks_of_long_sequences_have_fewer_rows(cases):
+    """Memory is bounded, and a block's size is a power of two that its length alone decides."""
+    program_ = cases["default"].network.program
+    sizes = np.array([program_.block_rows(n_frames) for n_frames in 2 ** np.arange(20)])
+    assert sizes[0] == BLOCK_ROWS
+    assert (np.diff(sizes) <= 0).all()
+    assert sizes[-1] < BLOCK_ROWS
+    assert set(np.log2(sizes) % 1) == {0}
+
+
+def test_in_small_blocks_a_row_has_the_code_it_has_alone(case, monkeypatch):
+    monkeypatch.setattr(program, "BLOCK_VALUES", 2000)
+    sequences = case.random(np.repeat(LENGTHS, 5))
+    reader = case.reader(sequences)
+    assert (
+        max(len(np.arange(len(reader))[r]) for r, _ in case.network.row_blocks(reader.n_frames))
+        < 64
+    )
+    codes = case.network.encode(reader)
+    steps = case.network.decode(codes, reader.lengths)
+    for row in range(0, len(sequences), 7):
+        alone = case.reader([sequences[row]])
+        assert_array_equal(case.network.encode(alone), codes[row : row + 1])
+        [decoded] = case.network.decode(codes[row : row + 1], alone.lengths)
+        assert_array_equal(decoded, steps[row, : len(decoded)])
