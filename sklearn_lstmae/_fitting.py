@@ -16,6 +16,10 @@ COUNTS = ("latent_dim", "patch_size", "epochs", "batch_size", "patience")
 # A frame of "auto" is about the 32nd part of the longest sequence.
 AUTO_FRAMES = 32
 
+# Warnings point to the line that called `fit`: past the function that warns, `fit` itself and
+# scikit-learn's wrapper around it.
+USER_LINE = 4
+
 
 def check_together(estimator):
     """Raise where parameters, alone or together, have no meaning.
@@ -51,7 +55,7 @@ def check_together(estimator):
             "activation='relu' lets the state of an LSTM grow without bound; training may "
             "diverge. 'tanh' does not.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=USER_LINE,
         )
 
 
@@ -151,12 +155,12 @@ def warn_of_outcome(estimator, loss, baseline_loss, n_epochs):
             f"loss {loss:.6g}, loss of the mean {baseline_loss:.6g}. Try more epochs, a larger "
             "latent_dim, another learning_rate, or a longer patch_size for long sequences.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=USER_LINE,
         )
     if estimator.early_stopping and n_epochs == estimator.epochs:
         warnings.warn(
             f"All {n_epochs} epochs were run and the validation loss was still falling within "
             f"the last {estimator.patience}: increase epochs.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=USER_LINE,
         )

@@ -404,7 +404,8 @@ class LSTMAutoencoderTransformer(
             In the layout and the units of ``fit``; a list where lengths differ.
         """
         check_is_fitted(self)
-        Z = check_array(Z, dtype=np.float32, input_name="Z")
+        with np.errstate(over="ignore"):  # what is too large for float32 is refused as infinite
+            Z = check_array(Z, dtype=np.float32, input_name="Z")
         width = len(self.get_feature_names_out())
         if Z.shape[1] != width:
             raise ValueError(
