@@ -1,0 +1,59 @@
+"""``python -m benchmarks [line ...] [--quick]``."""
+
+import argparse
+import importlib
+import time
+
+from . import report
+
+TABLE = [
+    "epochs",
+    "floor",
+    "whole_fit",
+    "known_architecture",
+    "grid_search",
+    "inference",
+    "memory",
+    "memmap",
+    "import_time",
+]
+LINES = [*TABLE, "growth"]
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "lines", nargs="*", metavar="line", help=f"of {LINES}; without any, all but growth"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny jobs, to try it out; nothing is kept"
+    )
+    parser.add_argument("--tables", action="store_true", help="only write README.md anew")
+    chosen = parser.parse_args(arguments)
+    for line in chosen.lines:
+        if line not in LINES:
+            parser.error(f"{line!r} is not one of {LINES}")
+    for line in [] if chosen.tables else chosen.lines or TABLE:
+        run(line, chosen.quick)
+    if not chosen.quick:
+        report.write_tables(LINES)
+
+
+def run(line, quick):
+    """Measure a line, print what it found and keep it."""
+    print(f"{line} ...", flush=True)
+    module = importlib.import_module(f"benchmarks.lines.{line}")
+    start = time.perf_counter()
+    record = module.measure(quick)
+    print("\n".join(report.timing_table(record.timings) if record.timings else []))
+    if record.verdicts:
+        print("\n".join(report.verdict_table({line: record})))
+    print(f"{line} took {time.perf_counter() - start:.0f} s\n", flush=True)
+    if not quick:
+        report.save(line, record)
+        if hasattr(module, "draw"):
+            module.draw(record)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Epoch time of an architecture that was compiled before, on six shapes."""
+
+import statistics
+
+from benchmarks.contenders import starters
+from benchmarks.harness import ROUNDS, started, take_turns
+from benchmarks.jobs import Job
+from benchmarks.records import Record, Verdict, better_torch, make_timing
+
+# Epochs are as many as make the library compile with XLA, as it does in a fit of usual length.
+SHAPES = [
+    Job(2000, 24, 1, 32, 32, epochs=10),
+    Job(1000, 100, 8, 64, 32, epochs=5),
+    Job(1000, 100, 8, 64, 128, epochs=20),
+    Job(500, 140, 1, 128, 64, epochs=14),
+    Job(200, 500, 16, 64, 32, epochs=5),
+]
+# Reported, and not part of the mean; so few epochs are not worth compiling.
+REPORTED = [Job(300, 100, 8, 256, 64, epochs=4)]
+
+
+def measure(quick):
+    timings = [
+        race(job.shrunk() if quick else job, 2 if quick else ROUNDS) for job in SHAPES + REPORTED
+    ]
+    return Record(timings, judge(timings[: len(SHAPES)]))
+
+
+def race(job, rounds):
+    """Timing of whole fits, all from the same weights, after a fit to warm up."""
+    with started(starters(job)) as remotes:
+        ours = remotes["ours"]
+        weights = ours.call("initial_weights")
+        ours.call("fit")
+        seconds = {}
+        for name, rival in list(remotes.items())[1:]:
+            rival.call("begin_with", weights)
+            rival.call("fit", 1)
+            seconds[name] = [rival.timed("fit", 1)[0]]
+        names = ["ours", "Keras", better_torch(seconds)]
+        runs = {name: lambda remote=remotes[name]: remote.timed("fit") for name in names}
+        return make_timing(str(job), take_turns(runs, rounds, warm_up=0), per=job.epochs)
+
+
+def judge(timings):
+    """The goals, from the timings of the shapes that count."""
+    agree = all(timing.agrees for timing in timings)
+    doubt = "" if agree else " (final losses differ by more than 10 %)"
+    verdicts = []
+    for rival, goal in {"Keras": 5.0, "PyTorch": 2.0}.items():
+        mean = statistics.geometric_mean(timing.ratio(rival)[0] for timing in timings)
+        verdicts.append(
+            Verdict(
+                f"geometric mean over the first five shapes: {goal:.0f} times as fast as {rival}",
+                f"{mean:.2f} times{doubt}",
+                mean >= goal and agree,
+            )
+        )
+    lowest = min(timing.ratio("PyTorch")[0] for timing in timings)
+    goal = "none of the five shapes slower than PyTorch"
+    verdicts.append(Verdict(goal, f"at least {lowest:.2f} times as fast{doubt}", lowest >= 1))
+    verdicts[-1].met &= agree
+    return verdicts

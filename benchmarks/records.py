@@ -1,0 +1,97 @@
+"""What was measured, and the arithmetic on it."""
+
+import statistics
+from dataclasses import asdict, dataclass, field
+
+QUALITY = 0.10  # how far a rival's final loss may be from ours
+
+
+@dataclass
+class Timing:
+    """Seconds of each contender in each round, of one case.
+
+    Attributes
+    ----------
+    case : str
+    seconds : dict of lists of float
+        "ours" and the rivals, a number a round.
+    per : int
+        What a time is divided by to be shown, such as the number of epochs.
+    losses : dict of lists of float
+        Final losses, where they have to agree.
+    note : str
+        Which PyTorch it is: "1 thread" or "2 threads".
+    """
+
+    case: str
+    seconds: dict
+    per: int = 1
+    losses: dict = field(default_factory=dict)
+    note: str = ""
+
+    def median(self, name):
+        """Shown seconds of a contender."""
+        return statistics.median(self.seconds[name]) / self.per
+
+    def ratio(self, rival):
+        """How many times as long a rival takes: median, lowest and highest of the rounds."""
+        pairs = zip(self.seconds[rival], self.seconds["ours"], strict=True)
+        ratios = [theirs / ours for theirs, ours in pairs]
+        return statistics.median(ratios), min(ratios), max(ratios)
+
+    @property
+    def agrees(self):
+        """Whether the rivals' median losses are within 10 % of ours."""
+        medians = {name: statistics.median(losses) for name, losses in self.losses.items()}
+        ours = medians.pop("ours", None)
+        return all(abs(loss / ours - 1) <= QUALITY for loss in medians.values())
+
+
+@dataclass
+class Verdict:
+    """A goal, what was measured, and whether that meets it."""
+
+    goal: str
+    measured: str
+    met: bool
+
+
+@dataclass
+class Record:
+    """What one line of the table found."""
+
+    timings: list[Timing] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    numbers: dict = field(default_factory=dict)
+
+    def to_dict(self):
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values):
+        """Inverse of `to_dict`."""
+        return cls(
+            [Timing(**timing) for timing in values["timings"]],
+            [Verdict(**verdict) for verdict in values["verdicts"]],
+            values["numbers"],
+        )
+
+
+def make_timing(case, results, *, per=1, losses=True):
+    """Timing of ``{name: [(seconds, result), ...]}``, the better PyTorch as "PyTorch"."""
+    seconds = {name: [took for took, _ in runs] for name, runs in results.items()}
+    final = {name: [loss for _, loss in runs] for name, runs in results.items()} if losses else {}
+    best = better_torch(seconds)
+    for values in (seconds, final):
+        for name in [name for name in values if name.startswith("PyTorch")]:
+            values_of = values.pop(name)
+            if name == best:
+                values["PyTorch"] = values_of
+    return Timing(case, seconds, per, final, note=best.removeprefix("PyTorch, ") if best else "")
+
+
+def better_torch(seconds):
+    """Name of the fastest among the contenders "PyTorch, 1 thread", ...; None without one."""
+    names = [name for name in seconds if name.startswith("PyTorch")]
+    return min(names, key=lambda name: statistics.median(seconds[name]), default=None)
