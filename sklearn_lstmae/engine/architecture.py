@@ -28,6 +28,9 @@ class Architecture:
     time_encoding: bool
     activation: str  # "tanh" or "relu"
     tells_missing: bool  # the network is told which values are observed
+    decoders: tuple[str, ...] = ("reconstruct",)  # of "reconstruct" and "predict", in this order
+    conditional: bool = False  # decoders read the previous frame
+    variational: bool = False  # the encoder also says how sure it is of a code
 
     @property
     def frame_width(self):
@@ -50,6 +53,10 @@ class Architecture:
         """Columns that the bottleneck makes (a scaling may append more)."""
         return 2 * self.latent_dim if self.bottleneck == "hidden_cell" else self.latent_dim
 
+    def says_backwards(self, decoder):
+        """Whether this decoder says the last frame first."""
+        return decoder == "reconstruct" and self.reverse_target
+
     def n_frames(self, n_steps):
         """Frames that hold ``n_steps`` steps (an int or an integer array)."""
         return -(-n_steps // self.patch_size)
@@ -62,4 +69,5 @@ class Architecture:
     def from_dict(cls, description):
         """Inverse of `to_dict`."""
         values = {field.name: description[field.name] for field in fields(cls)}
-        return cls(**{**values, "hidden_units": tuple(values["hidden_units"])})
+        sequences = {name: tuple(values[name]) for name in ("hidden_units", "decoders")}
+        return cls(**{**values, **sequences})

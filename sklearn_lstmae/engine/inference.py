@@ -35,19 +35,25 @@ class FittedNetwork:
 
         def encode_rows(rows, n_frames):
             block = reader.read(rows, n_frames)
-            codes = self.program.encode(self.weights, block.frames, block.batch.lengths)
+            codes = self._encode(block)
             return codes if block.statistics is None else np.hstack([codes, block.statistics])
 
         blocks = self.row_blocks(reader.n_frames)
         return _in_place(blocks, _on_all_cores(encode_rows, blocks), len(reader))
 
-    def decode(self, codes, lengths):
+    def _encode(self, block):
+        lengths = block.targets["reconstruct"].lengths
+        return self.program.encode(self.weights, block.frames("reconstruct"), lengths)
+
+    def decode(self, codes, lengths, decoder="reconstruct"):
         """Scaled sequences as long as the longest: (N, C), (N,) -> (N, T, F), padding undefined."""
         architecture = self.program.architecture
         n_steps = int(lengths.max())
 
         def decode_rows(rows, n_frames):
-            frames = self.program.decode(self.weights, codes[rows], lengths[rows], n_frames)
+            frames = self.program.decode(
+                self.weights, codes[rows], lengths[rows], n_frames, decoder
+            )
             return _fit_steps(_to_steps(frames, architecture.n_features), n_steps)
 
         blocks = self.row_blocks(architecture.n_frames(lengths))
@@ -69,45 +75,62 @@ class FittedNetwork:
                 blocks.append((slice(first, last + 1) if consecutive else chosen, int(width)))
         return blocks
 
-    def map_reconstructions(self, reader: FrameReader, function):
-        """Reconstruct all sequences and hand each block of them to a function.
+    def map_outputs(self, reader: FrameReader, decoders, function):
+        """Encode and decode all sequences and hand each block of them to a function.
 
         Parameters
         ----------
         reader : FrameReader
-        function : callable (rows, block, output) -> result
-            ``rows`` slice or indices, ``block`` FrameBlock, ``output`` (b, K * P, F), scaled. It
-            is called from several threads.
+        decoders : tuple of str
+            Which decoders should speak.
+        function : callable (rows, block, outputs) -> result
+            ``rows`` slice or indices, ``block`` FrameBlock, ``outputs`` what each decoder says in
+            place of its target, (b, K * P, F) scaled. It is called from several threads.
 
         Returns
         -------
         list of results
         """
 
-        def reconstruct_rows(rows, n_frames):
+        def output_of(rows, n_frames):
             block = reader.read(rows, n_frames)
-            lengths = block.batch.lengths
-            codes = self.program.encode(self.weights, block.frames, lengths)
-            frames = self.program.decode(self.weights, codes, lengths, n_frames)
-            return function(rows, block, _to_steps(frames, block.batch.n_features))
+            codes = self._encode(block)
+            outputs = {}
+            for name in decoders:
+                target = block.targets[name]
+                frames = self.program.decode(
+                    self.weights,
+                    codes,
+                    target.lengths,
+                    target.n_timesteps // reader.patch_size,
+                    name,
+                )
+                outputs[name] = _to_steps(frames, target.n_features)
+            return function(rows, block, outputs)
 
-        return _on_all_cores(reconstruct_rows, self.row_blocks(reader.n_frames))
+        return _on_all_cores(output_of, self.row_blocks(reader.n_frames))
 
-    def mean_losses(self, reader: FrameReader, loss, center=0.0):
-        """Mean loss over all observed values of the reconstruction, and of predicting ``center``.
+    def mean_losses(self, reader: FrameReader, decoders, loss, center=0.0):
+        """Mean loss of each decoder over all observed values, and of saying ``center`` instead.
 
-        ``center`` (F,) or a number, in scaled units.
+        ``center`` (F,) or a number, in scaled units. Returns two arrays of shape (D,).
         """
 
-        def sums(_, block, output):
-            values, mask = block.batch.values, block.batch.mask
+        def sums(_, block, outputs):
             return [
-                loss_sums(values, prediction, mask, loss)
-                for prediction in (output, np.broadcast_to(np.float32(center), values.shape))
+                [
+                    loss_sums(target.values, said, target.mask, loss)
+                    for said in (
+                        outputs[name],
+                        np.broadcast_to(np.float32(center), target.values.shape),
+                    )
+                ]
+                for name, target in block.targets.items()
+                if name in decoders
             ]
 
-        total, count = np.sum(self.map_reconstructions(reader, sums), axis=0).T
-        return total / count
+        total, count = np.moveaxis(np.sum(self.map_outputs(reader, decoders, sums), axis=0), 2, 0)
+        return (total / count).T
 
 
 def n_threads():

@@ -34,12 +34,15 @@ class Network:
 
     def __init__(self, architecture: Architecture, fast: bool = True):
         self.encoder = Encoder(architecture, fast)
-        self.decoder = Decoder(architecture, fast, name="decoder")
+        self.decoders = {
+            name: Decoder(architecture, fast, name) for name in architecture.decoders
+        }
 
     @property
     def variables(self):
         """Keras variables, encoder first."""
-        return [*self.encoder.variables, *self.decoder.variables]
+        parts = [self.encoder, *self.decoders.values()]
+        return [variable for part in parts for variable in part.variables]
 
 
 class Encoder:
@@ -61,6 +64,8 @@ class Encoder:
         if architecture.bottleneck == "dense":
             pooled = width * (2 if architecture.pooling == "last_mean" else 1)
             self.bottleneck = make_dense(architecture.latent_dim, pooled, "bottleneck")
+            if architecture.variational:
+                self.spread = make_dense(architecture.latent_dim, pooled, "log_variance")
         else:
             self.bottleneck = make_lstm(
                 architecture, architecture.latent_dim, width, "bottleneck", fast
@@ -70,10 +75,17 @@ class Encoder:
     def variables(self):
         """Keras variables, first layer first."""
         layers = [layer for ways in self.hidden for layer in ways] + [self.bottleneck]
+        if self.architecture.variational:
+            layers.append(self.spread)
         return [variable for layer in layers for variable in layer.weights]
 
     def __call__(self, inputs, mask, *, drop=keep, **running):
         """(B, K, input_width), (B, K) -> (B, C); ``running`` as in `run_lstm`."""
+        pooled = self.pool(inputs, mask, drop=drop, **running)
+        return self.bottleneck(pooled) if self.architecture.bottleneck == "dense" else pooled
+
+    def pool(self, inputs, mask, *, drop=keep, **running):
+        """What a dense bottleneck reads; with a state bottleneck the code itself."""
         sequence = inputs
         for ways in self.hidden:
             sequence = drop(sequence)
@@ -81,7 +93,7 @@ class Encoder:
             sequence = ops.concatenate([outputs for outputs, _, _ in runs], -1)  # (B, K, ways*U)
             last = ops.concatenate([hidden for _, hidden, _ in runs], -1)  # (B, ways*U)
         if self.architecture.bottleneck == "dense":
-            return self.bottleneck(self._pool(sequence, last, mask))
+            return self._pool(sequence, last, mask)
         _, hidden, cell = run_lstm(self.bottleneck, drop(sequence), mask=mask, **running)
         kinds = {"hidden": [hidden], "cell": [cell], "hidden_cell": [hidden, cell]}
         return ops.concatenate(kinds[self.architecture.bottleneck], -1)
@@ -104,11 +116,14 @@ class Decoder:
         units = architecture.hidden_units[::-1]
         if architecture.bottleneck != "dense":
             units = (architecture.latent_dim, *units)
+        self.name = name
         self.reads_code = "input" in architecture.decoder_start
         self.starts_with_code = "state" in architecture.decoder_start
         constant = architecture.code_width if self.reads_code else 0
         self.starts, self.hidden = [], []
         width = self._sequence_width() + constant
+        if architecture.conditional:
+            width += architecture.frame_width
         for depth, size in enumerate(units):
             if self.starts_with_code and architecture.bottleneck == "dense":
                 self.starts.append(
@@ -124,9 +139,16 @@ class Decoder:
         layers = [*self.starts, *self.hidden, self.output]
         return [variable for layer in layers for variable in layer.weights]
 
-    def __call__(self, code, positions, *, drop=keep, **running):
-        """(B, C), positions (B, K) or (1, K) counted from 0 -> (B, K, P * F)."""
+    def __call__(self, code, positions, previous=None, *, drop=keep, **running):
+        """Say frames whose previous ones are known.
+
+        Code (B, C), positions (B, K) or (1, K) counted from 0 and, for a conditional decoder, the
+        frame before each (B, K, P * F) -> (B, K, P * F).
+        """
         sequence = self._sequence(positions)  # (B or 1, K, D)
+        if previous is not None:
+            places = ops.ones_like(previous[:, :, :1])  # (B, K, 1)
+            sequence = ops.concatenate([sequence * places, drop(previous)], -1)
         constant = drop(code) if self.reads_code else None
         for layer, state in zip(self.hidden, self._initial_states(code), strict=True):
             if constant is None and sequence.shape[0] == 1:
@@ -137,10 +159,31 @@ class Decoder:
             sequence, constant = drop(sequence), None
         return self.output(sequence)
 
+    def first_step(self, code):
+        """State before the first frame: the previous frame, and [hidden, cell] of each layer."""
+        states = [
+            [ops.zeros((ops.shape(code)[0], layer.units))] * 2 if state is None else state
+            for layer, state in zip(self.hidden, self._initial_states(code), strict=True)
+        ]
+        return ops.zeros((ops.shape(code)[0], self.architecture.frame_width)), states
+
+    def next_step(self, code, position, previous, states):
+        """Say one frame after another, each read again for the next (Srivastava et al., 2.3).
+
+        Code (B, C), position (1, 1), previous frame (B, P * F), states -> frame (B, P * F), states
+        """
+        time = self._sequence(position)[0] * ops.ones_like(previous[:, :1])  # (B, D)
+        inputs = ops.concatenate([time, previous, *([code] if self.reads_code else [])], -1)
+        after = []
+        for layer, state in zip(self.hidden, states, strict=True):
+            inputs, cell = step_lstm(layer, inputs, state)
+            after.append([inputs, cell])
+        return self.output(inputs), after
+
     def _sequence_width(self):
         if self.architecture.time_encoding:
             return 2 * len(TIME_WAVELENGTHS)
-        return 0 if self.reads_code else 1
+        return 0 if self.reads_code or self.architecture.conditional else 1
 
     def _sequence(self, positions):
         """What the first layer reads beside the code: the time, or else where the sequence starts.
@@ -217,6 +260,14 @@ def run_lstm(layer, sequence, *, mask=None, initial_state=None, constant=None, *
         sequence = ops.concatenate([sequence, every_step], -1)
     outputs, hidden, cell = layer(sequence, mask=mask, initial_state=initial_state)
     return ops.flip(outputs, axis=1) if layer.go_backwards else outputs, hidden, cell
+
+
+def step_lstm(layer, inputs, state):
+    """One step: (B, D), [hidden, cell] -> hidden (B, U), cell (B, U)."""
+    if isinstance(layer, FastLSTM):
+        return layer.step(inputs, *state)
+    _, hidden, cell = layer(inputs[:, None, :], initial_state=state)
+    return hidden, cell
 
 
 def initial_weights(variables, generator):

@@ -47,12 +47,12 @@ def read_frames(architecture: Architecture, frames, lengths):
     return values, observed, indicators, real[:, :, 0]
 
 
-def in_decoder_order(architecture: Architecture, sequence, lengths):
-    """Frames as the decoder says them: reversed within their own length, or as they are.
+def in_decoder_order(architecture: Architecture, decoder, sequence, lengths):
+    """Frames as a decoder says them: reversed within their own length, or as they are.
 
     Its own inverse. ``sequence`` (B, K, ...), ``lengths`` (B,) in steps.
     """
-    if not architecture.reverse_target:
+    if not architecture.says_backwards(decoder):
         return sequence
     return tf.reverse_sequence(sequence, architecture.n_frames(lengths), seq_axis=1, batch_axis=0)
 
@@ -91,6 +91,44 @@ def add_noise(values, observed, deviation, seed):
 
 
 def summed_loss(loss, target, output, observed):
-    """Sum of the errors over the observed values, and their number."""
-    error = tf.where(observed, LOSSES[loss](target - output), 0.0)
-    return tf.reduce_sum(error), tf.reduce_sum(tf.cast(observed, tf.float32))
+    """Sum of the errors over the observed values; all (B, K, P * F)."""
+    return tf.reduce_sum(tf.where(observed, LOSSES[loss](target - output), 0.0))
+
+
+def count_observed(architecture: Architecture, frames, lengths):
+    """Number of observed values in frames (B, K, P * F) of (B,) steps."""
+    if architecture.tells_missing:
+        _, observed, _, _ = read_frames(architecture, frames, lengths)
+        return tf.reduce_sum(tf.cast(observed, tf.float32))
+    return tf.cast(tf.reduce_sum(lengths) * architecture.n_features, tf.float32)
+
+
+def sample_code(mean, log_variance, seed):
+    """A code of the encoder's normal distribution, (B, L): Kingma and Welling 2014, section 2.4."""
+    return mean + tf.exp(0.5 * log_variance) * tf.random.stateless_normal(tf.shape(mean), seed)
+
+
+def summed_divergence(mean, log_variance, present):
+    """Kullback-Leibler divergence from the standard normal, summed over present rows.
+
+    (Kingma and Welling 2014, appendix B.) (B, L), (B, L), (B,) bool -> scalar, in nats.
+    """
+    variance = tf.exp(log_variance)
+    each = 0.5 * tf.reduce_sum(tf.square(mean) + variance - 1.0 - log_variance, 1)  # (B,)
+    return tf.reduce_sum(tf.where(present, each, 0.0))
+
+
+def previous_frames(frames):
+    """(B, K, P * F) -> the frame before each, zeros before the first."""
+    return tf.pad(frames[:, :-1], [[0, 0], [1, 0], [0, 0]])
+
+
+def mix_own(true, own, share, seed):
+    """Scheduled sampling in two passes: frames (B, K, P * F), some of them the decoder's own.
+
+    The decoder first says all frames after the true ones; then a ``share`` of what it reads is
+    replaced by what it said (Bengio et al. 2015, "Scheduled Sampling", in the parallel form of
+    Duckworth et al. 2019), so that no step waits for another.
+    """
+    uniform = tf.random.stateless_uniform(tf.shape(true[:, :, :1]), seed)
+    return tf.stop_gradient(tf.where(uniform < share, own, true))

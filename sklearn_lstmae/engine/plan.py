@@ -15,6 +15,10 @@ class TrainingPlan:
     loss, optimizer : str
     clipnorm : float or None
     dropout, noise : float
+    shares : tuple of float
+        What the loss of each decoder counts for.
+    kl_weight : float
+        What the divergence of codes, per observed value, counts for.
     patience : int or None
         Stop after so many epochs without a better loss on the validation rows; None: never.
     seed : int
@@ -28,5 +32,7 @@ class TrainingPlan:
     clipnorm: float | None
     dropout: float
     noise: float
+    shares: tuple[float, ...]
+    kl_weight: float
     patience: int | None
     seed: int

@@ -6,16 +6,15 @@ fold, estimator or thread - compiles nothing.
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from ._tensorflow import check_process, keras, tf
 from .architecture import Architecture
 from .network import Network, initial_weights
-from .objectives import add_noise, in_decoder_order, make_drop, read_frames, summed_loss
-from .optimizers import StatelessOptimizer
+from .objectives import in_decoder_order, read_frames
+from .steps import Recipe, TrainingSteps
 
 # Inference works on blocks of a fixed number of rows (the last one padded with empty sequences),
 # so that a row's code does not depend on how many rows come with it. A power of two: vectorized
@@ -25,19 +24,6 @@ BLOCK_ROWS = 256
 SMALLEST_BLOCK = 16
 BLOCK_VALUES = 2**20
 CACHED_PROGRAMS = 32
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What a compiled training step depends on beside the Architecture."""
-
-    loss: str
-    dropout: float
-    noise: float
-    optimizer: str
-    clipnorm: float | None
-    shards: int  # equal parts of a minibatch whose gradients are computed side by side
-    xla: bool
 
 
 class Program:
@@ -65,10 +51,10 @@ class Program:
         block = encode(weights, _fill(size, frames), _fill(size, lengths, np.int32))
         return block.numpy()[: len(frames)]
 
-    def decode(self, weights, codes, lengths, n_frames):
+    def decode(self, weights, codes, lengths, n_frames, decoder="reconstruct"):
         """Frames of at most `block_rows` codes in the order of time: (b, C) -> (b, K, P * F)."""
         size = self.block_rows(n_frames)
-        decode = self._decoding
+        decode = self._decoding[decoder]
         lengths = _fill(size, lengths, np.int32)
         block = decode(weights, _fill(size, codes), lengths, np.int32(n_frames))
         return block.numpy()[: len(codes)]
@@ -86,7 +72,9 @@ class Program:
         """The compiled training step for ``recipe``, made once."""
         with self._lock:
             if recipe not in self._training_steps:
-                self._training_steps[recipe] = TrainingSteps(self, recipe)
+                self._training_steps[recipe] = TrainingSteps(
+                    self.architecture, self.network, recipe, self.using
+                )
             return self._training_steps[recipe]
 
     def using(self, weights):
@@ -105,14 +93,22 @@ class Program:
 
     @cached_property
     def _decoding(self):
-        def decode(weights, codes, lengths, n_frames):
-            with self.using(weights):
-                frames = self.network.decoder(codes, tf.range(n_frames)[tf.newaxis])
-            return in_decoder_order(self.architecture, frames, lengths)
-
         codes = tf.TensorSpec([None, self.architecture.code_width])
         lengths = tf.TensorSpec([None], tf.int32)
-        return self._compile(decode, codes, lengths, tf.TensorSpec([], tf.int32))
+        n_frames = tf.TensorSpec([], tf.int32)
+        return {
+            name: self._compile(partial(self._decode, name), codes, lengths, n_frames)
+            for name in self.architecture.decoders
+        }
+
+    def _decode(self, name, weights, codes, lengths, n_frames):
+        decoder = self.network.decoders[name]
+        with self.using(weights):
+            if self.architecture.conditional:
+                frames = _say_freely(decoder, codes, n_frames)
+            else:
+                frames = decoder(codes, tf.range(n_frames)[tf.newaxis])
+        return in_decoder_order(self.architecture, name, frames, lengths)
 
     def _compile(self, function, *specs):
         """Trace a function of the weights and of tensors of these specifications."""
@@ -122,131 +118,19 @@ class Program:
             return traced.get_concrete_function()
 
 
-class TrainingSteps:
-    """Many minibatches in one call, for one `Program` and one `Recipe`.
+def _say_freely(decoder, codes, n_frames):
+    """Frames of a conditional decoder that reads its own: (B, C) -> (B, K, P * F)."""
 
-    The optimizer is Keras' own, in its stateless form, over all weights as one vector.
-    """
+    def body(step, previous, states, said):
+        position = tf.reshape(step, [1, 1])
+        frame, states = decoder.next_step(codes, position, previous, states)
+        return step + 1, frame, states, said.write(step, frame)
 
-    def __init__(self, program: Program, recipe: Recipe):
-        self.program = program
-        self.recipe = recipe
-        sizes = [int(np.prod(shape)) for shape in program.shapes]
-        self._sizes = sizes
-        self._optimizer = StatelessOptimizer(recipe.optimizer, sum(sizes), recipe.clipnorm)
-        # Functions of their own, since TensorFlow counts the tracings of a method over all objects
-        # and warns of many.
-        compiler = {"autograph": False, "jit_compile": recipe.xla}
-        self._gradient = tf.function(lambda *args: self._shard_gradient(*args), **compiler)
-        self._update = tf.function(lambda *args: self._optimizer.update(*args), **compiler)
-        self._run = self._trace()
-
-    def initial_state(self):
-        """The optimizer's variables before the first step: list of arrays."""
-        return self._optimizer.initial_state()
-
-    def __call__(self, weights, state, frames, lengths, order, rates, seed, first_step):
-        """Train on one minibatch after the other.
-
-        Parameters
-        ----------
-        weights, state : lists of arrays
-            Of the network and of the optimizer.
-        frames : float32 tensor of shape (M, K, P * F)
-        lengths : int32 tensor of shape (M,)
-        order : int32 array of shape (S, shards, B / shards)
-            Rows of each minibatch, -1 for none.
-        rates : float32 array of shape (S,)
-            Learning rates.
-        seed : int
-            Of dropout and noise, together with the number of the step.
-        first_step : int
-            Number of the first of these steps.
-
-        Returns
-        -------
-        weights, state : as given, after the last step
-        errors, counts : arrays of shape (S,)
-            Sum of errors and number of observed values of each minibatch.
-        """
-        vector = np.concatenate([weight.ravel() for weight in weights])
-        vector, state, errors, counts = self._run(
-            vector, state, frames, lengths, order, rates, np.array([seed, first_step], np.int32)
-        )
-        parts = np.split(vector.numpy(), np.cumsum(self._sizes)[:-1])
-        weights = [
-            part.reshape(shape) for part, shape in zip(parts, self.program.shapes, strict=True)
-        ]
-        return weights, [np.asarray(s) for s in state], errors.numpy(), counts.numpy()
-
-    def _trace(self):
-        width = self.program.architecture.frame_width
-        state = self.initial_state()
-        signature = [
-            tf.TensorSpec([sum(self._sizes)]),
-            [tf.TensorSpec(array.shape, array.dtype) for array in state],
-            tf.TensorSpec([None, None, width]),  # frames
-            tf.TensorSpec([None], tf.int32),  # lengths
-            tf.TensorSpec([None, self.recipe.shards, None], tf.int32),  # order
-            tf.TensorSpec([None]),  # rates
-            tf.TensorSpec([2], tf.int32),  # seed, first step
-        ]
-        traced = tf.function(self._loop, input_signature=signature, autograph=False)
-        return traced.get_concrete_function()
-
-    def _loop(self, vector, state, frames, lengths, order, rates, seed):
-        n_steps, shards = tf.shape(order)[0], self.recipe.shards
-        sums = [tf.TensorArray(tf.float32, size=n_steps) for _ in range(2)]
-
-        def body(step, vector, state, errors, counts):
-            parts = []
-            for shard in range(shards):
-                rows = order[step, shard]  # (B / shards,)
-                taken = tf.maximum(rows, 0)
-                steps = tf.where(rows < 0, 0, tf.gather(lengths, taken))
-                key = seed * [1, shards * 64] + [0, (step * shards + shard) * 64]
-                parts.append(self._gradient(vector, tf.gather(frames, taken), steps, key))
-            error, count, gradient = (tf.add_n(list(part)) for part in zip(*parts, strict=True))
-            vector, state = self._update(state, gradient / count, vector, rates[step])
-            return step + 1, vector, state, errors.write(step, error), counts.write(step, count)
-
-        _, vector, state, *sums = tf.while_loop(
-            lambda step, *_: step < n_steps, body, (0, vector, list(state), *sums)
-        )
-        return vector, state, *(array.stack() for array in sums)
-
-    def _shard_gradient(self, vector, frames, lengths, key):
-        """Sum of errors, number of observed values, gradient of the sum."""
-        with tf.GradientTape() as tape:
-            tape.watch(vector)
-            error, count = self._forward(vector, frames, lengths, key)
-        return error, count, tape.gradient(error, vector)
-
-    def _forward(self, vector, frames, lengths, key):
-        architecture, recipe = self.program.architecture, self.recipe
-        network = self.program.network
-        # The plain graph computes any shape; XLA compiled one, in which the loops end early.
-        n_frames = architecture.n_frames(tf.reduce_max(lengths))
-        running = {"training": True, "n_steps": n_frames if recipe.xla else None}
-        if not recipe.xla:
-            frames = frames[:, :n_frames]
-        drop = make_drop(recipe.dropout, key)
-        values, observed, indicators, mask = read_frames(architecture, frames, lengths)
-        noisy = add_noise(values, observed, recipe.noise, key + tf.constant([0, 63]))
-        with self.program.using(self._split(vector)):
-            code = network.encoder(tf.concat([noisy, indicators], -1), mask, drop=drop, **running)
-            positions = tf.range(tf.shape(frames)[1])[tf.newaxis]
-            output = network.decoder(code, positions, drop=drop, **running)
-        target = in_decoder_order(architecture, values, lengths)
-        return summed_loss(
-            recipe.loss, target, output, in_decoder_order(architecture, observed, lengths)
-        )
-
-    def _split(self, vector):
-        parts = tf.split(vector, self._sizes)
-        return [
-            tf.reshape(part, shape) for part, shape in zip(parts, self.program.shapes, strict=True)
-        ]
+    said = tf.TensorArray(tf.float32, size=n_frames)
+    *_, said = tf.while_loop(
+        lambda step, *_: step < n_frames, body, (0, *decoder.first_step(codes), said)
+    )
+    return tf.transpose(said.stack(), [1, 0, 2])
 
 
 def _fill(size, rows, dtype=np.float32):

@@ -11,7 +11,8 @@ from ._tensorflow import tf
 from .architecture import Architecture
 from .inference import FittedNetwork
 from .plan import TrainingPlan
-from .program import Program, Recipe, get_program
+from .program import Program, get_program
+from .steps import Recipe
 
 WARM_UP = 0.05  # share of the steps in which the learning rate grows
 
@@ -82,14 +83,15 @@ def train(
     lowest = np.inf
     for first in range(0, plan.epochs, per_call):
         losses = run.epochs(first, min(first + per_call, plan.epochs))
-        _check_finite(losses, history["loss"], run.weights)
-        history["loss"].extend(losses)
-        epoch = len(history["loss"])
-        measured = {"loss": losses[-1]}
+        _check_finite(losses["loss"], history["loss"], run.weights)
         if validation is not None:
             network = FittedNetwork(architecture, run.weights)
-            measured["val_loss"] = float(network.mean_losses(validation, plan.loss)[0])
-            history.setdefault("val_loss", []).append(measured["val_loss"])
+            each, _ = network.mean_losses(validation, architecture.decoders, plan.loss)
+            losses["val_loss"] = [float(np.dot(plan.shares, each))]
+        for name, values in losses.items():
+            history.setdefault(name, []).extend(values)
+        epoch = len(history["loss"])
+        measured = {name: values[-1] for name, values in losses.items()}
         if validation is None or measured["val_loss"] < lowest:
             lowest = measured.get("val_loss", lowest)
             best = TrainedNetwork(run.weights, history, epoch)
@@ -153,6 +155,7 @@ class _Run:
         # A power of two, so that folds of slightly different size share one compiled step.
         self.batch_size = min(plan.batch_size, 2 ** int(np.ceil(np.log2(len(reader)))))
         self.n_batches = -(-len(reader) // self.batch_size)
+        self.shares = np.array([*plan.shares, plan.kl_weight], np.float32)
         self.rates = learning_rates(plan.learning_rate, plan.epochs * self.n_batches)
         xla = uses_xla(architecture, len(self.rates), self.width)
         shards = 2 if xla and self.batch_size % 2 == 0 and self.batch_size >= 16 else 1
@@ -169,7 +172,7 @@ class _Run:
         self.chunk_batches = max(1, self.part // self.batch_size)
 
     def epochs(self, first, last):
-        """Train for epochs ``first`` to ``last - 1``; their losses."""
+        """Train for epochs ``first`` to ``last - 1``: dict of their losses."""
         order = np.concatenate(
             [
                 draw_order(self.reader.n_frames, self.batch_size, self.plan.seed, epoch)
@@ -178,23 +181,28 @@ class _Run:
         )
         start = first * self.n_batches
         sums = []
-        for frames, lengths, rows in self._chunks(order):
+        for tables, rows in self._chunks(order):
             rates = self.rates[start : start + len(rows)]
             rows = rows.reshape(len(rows), self.steps.recipe.shards, -1)
             self.weights, self.state, *both = self.steps(
-                self.weights, self.state, frames, lengths, rows, rates, self.plan.seed, start
+                self.weights, self.state, tables, rows, rates, self.shares, self.plan.seed, start
             )
             start += len(rows)
-            sums.append(np.stack(both))
-        errors, counts = (
-            np.concatenate(sums, axis=1).astype(np.float64).reshape(2, last - first, self.n_batches)
-        )
-        return (errors.sum(axis=1) / counts.sum(axis=1)).tolist()
+            sums.append(np.stack(both))  # (2, S, D + 1)
+        shape = (2, last - first, self.n_batches, len(self.shares))
+        errors, counts = np.concatenate(sums, axis=1).astype(np.float64).reshape(shape).sum(axis=2)
+        each = errors / counts  # (epochs, D + 1)
+        architecture = self.program.architecture
+        names = [f"{decoder}_loss" for decoder in architecture.decoders]
+        if architecture.variational:
+            names.append("kl_loss")
+        parts = dict(zip(names, each.T.tolist(), strict=False))
+        return {"loss": (each @ self.shares.astype(np.float64)).tolist(), **parts}
 
     def _chunks(self, order):
-        """The data for minibatches: frames (M, K, P * F), lengths (M,), rows among the M."""
+        """The data for minibatches: tables of M sequences, and which of the M each one has."""
         if self.resident is not None:
-            yield *self.resident, order
+            yield self.resident, order
             return
         parts = [
             order[start : start + self.chunk_batches]
@@ -212,15 +220,21 @@ class _Run:
         rows, places = np.unique(order, return_inverse=True)
         absent = int(rows[0] == -1)
         places = (places - absent).reshape(order.shape).astype(np.int32)
-        return *self._load(rows[absent:]), places
+        return self._load(rows[absent:]), places
 
     def _load(self, rows):
-        """Frames (M, K, P * F) and lengths (M,) of rows, as tensors."""
-        frames = np.empty((len(rows), self.width, self.program.architecture.frame_width), "f4")
-        for part in np.split(np.arange(len(rows)), range(self.part, len(rows), self.part)):
-            frames[part] = self.reader.read(rows[part], self.width).frames
-        lengths = self.reader.lengths[rows].astype(np.int32)
-        return tf.convert_to_tensor(frames), tf.convert_to_tensor(lengths)
+        """Tables of rows: (frames (M, K, P * F), lengths (M,)) for each target, as tensors."""
+        blocks = [
+            self.reader.read(part, self.width)
+            for part in np.split(rows, range(self.part, len(rows), self.part))
+        ]
+        return [
+            (
+                tf.concat([block.frames(name) for block in blocks], 0),
+                tf.concat([block.targets[name].lengths.astype(np.int32) for block in blocks], 0),
+            )
+            for name in blocks[0].targets
+        ]
 
 
 def _check_finite(losses, earlier, weights):
