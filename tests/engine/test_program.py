@@ -1,0 +1,381 @@
+"""Compiled once for the process: no second fit, fold, estimator or thread compiles again."""
+
+import multiprocessing
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklearn_lstmae.engine.program import (
+    CACHED_PROGRAMS,
+    Program,
+    Recipe,
+    TrainingSteps,
+    clear_programs,
+    get_program,
+)
+
+RECIPE = Recipe("mse", 0.0, 0.0, "adam", 1.0, shards=1, xla=False)
+LENGTHS = np.array([5, 1, 4, 3], np.int32)
+FRAMES = np.random.default_rng(0).normal(size=(4, 5, 2)).astype("f4")
+
+
+@pytest.fixture(scope="module")
+def program(make_architecture):
+    return get_program(make_architecture())
+
+
+@pytest.fixture(scope="module")
+def weights(program):
+    return program.initial_weights(np.random.default_rng(0))
+
+
+def train_a_little(program, weights, recipe=RECIPE, n_rows=4):
+    steps = program.training_steps(recipe)
+    order = np.arange(4, dtype=np.int32).reshape(1, recipe.shards, -1) % n_rows
+    data = FRAMES[:n_rows], LENGTHS[:n_rows]
+    rates = np.array([0.1], "f4")
+    return steps(weights, steps.initial_state(), *data, order, rates, 0, 0)
+
+
+# What is compiled, and when --------------------------------------------------------------
+
+
+def test_equal_architectures_have_one_program(make_architecture, program):
+    assert get_program(make_architecture()) is program
+    assert get_program(make_architecture(latent_dim=3)) is not program
+
+
+def test_a_second_use_traces_nothing(program, weights, traces):
+    def use(n_rows):
+        program.encode(weights, FRAMES[:n_rows], LENGTHS[:n_rows])
+        program.decode(weights, np.zeros((n_rows, 2), "f4"), LENGTHS[:n_rows], 5)
+        train_a_little(program, weights, n_rows=n_rows)
+
+    use(4)
+    traces.clear()
+    use(4)
+    use(3)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(use, [4, 2]))
+    # Other lengths are no new job either.
+    program.encode(weights, FRAMES[:, :3], np.minimum(LENGTHS, 3))
+    program.decode(weights, np.zeros((4, 2), "f4"), 2 * LENGTHS, 10)
+    assert traces == []
+
+
+def test_the_counter_of_traces_counts(make_architecture, traces):
+    fresh = Program(make_architecture())
+    weights = fresh.initial_weights(np.random.default_rng(0))
+    fresh.encode(weights, FRAMES, LENGTHS)
+    assert traces
+
+
+def test_threads_that_meet_at_a_new_program_compile_it_once(make_architecture, traces):
+    def count(n_threads):
+        fresh = Program(make_architecture())
+        weights = fresh.initial_weights(np.random.default_rng(0))
+        traces.clear()
+        together = threading.Barrier(n_threads)
+
+        def encode(_):
+            together.wait()
+            return fresh.encode(weights, FRAMES, LENGTHS)
+
+        with ThreadPoolExecutor(n_threads) as threads:
+            first, *others = threads.map(encode, range(n_threads))
+        for other in others:
+            assert_array_equal(other, first)
+        return len(traces)
+
+    assert count(4) == count(1)
+
+
+def test_threads_that_meet_at_a_new_recipe_share_its_steps(make_architecture):
+    fresh = Program(make_architecture())
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda _: fresh.training_steps(RECIPE), range(4)))
+    assert all(steps is made[0] for steps in made)
+    assert isinstance(made[0], TrainingSteps)
+
+
+def test_threads_that_meet_at_a_new_architecture_share_its_program(make_architecture):
+    clear_programs()
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(lambda _: get_program(make_architecture()), range(16)))
+    assert all(program is made[0] for program in made)
+
+
+def test_the_cache_is_bounded_and_forgets_what_was_not_used(make_architecture):
+    clear_programs()
+    first, second = (get_program(make_architecture(latent_dim=width)) for width in (1, 2))
+    for width in range(3, CACHED_PROGRAMS + 1):
+        get_program(make_architecture(latent_dim=width))
+    assert get_program(make_architecture(latent_dim=1)) is first  # used just now: it stays
+    get_program(make_architecture(latent_dim=CACHED_PROGRAMS + 1))
+    assert get_program(make_architecture(latent_dim=1)) is first
+    assert get_program(make_architecture(latent_dim=2)) is not second
+
+
+def test_a_cleared_program_is_made_again_and_the_old_one_still_works(make_architecture):
+    before = get_program(make_architecture())
+    weights = before.initial_weights(np.random.default_rng(0))
+    codes = before.encode(weights, FRAMES, LENGTHS)
+    clear_programs()
+    after = get_program(make_architecture())
+    assert after is not before
+    assert_array_equal(before.encode(weights, FRAMES, LENGTHS), codes)
+    assert_array_equal(after.encode(weights, FRAMES, LENGTHS), codes)
+
+
+COUNT_XLA = """
+import os, pathlib, sys
+os.environ["XLA_FLAGS"] = f"--xla_dump_to={sys.argv[1]}"
+import numpy as np
+from sklearn_lstmae.engine import training
+from sklearn_lstmae.engine.architecture import Architecture
+from sklearn_lstmae.engine.plan import TrainingPlan
+from sklearn_lstmae.sequences.batch import Sequences
+from sklearn_lstmae.sequences.frames import FrameReader
+from sklearn_lstmae.sequences.scaling import Scaling
+
+training.XLA_WORK = 0
+architecture = Architecture(
+    1, 1, 1, (2,), False, "dense", "last", False, "state", False, "tanh", False
+)
+plan = TrainingPlan(2, 4, 0.01, "mse", "sgd", None, 0.0, 0.0, None, 0)
+for n_rows in (5, 5, 9, 16):
+    sequences = Sequences(np.zeros((n_rows, 3, 1), "f4"), np.full(n_rows, 3), "3d")
+    reader = FrameReader(sequences, Scaling(None, np.zeros(1), np.ones(1)), 1)
+    training.train(architecture, plan, reader)
+    print(len(list(pathlib.Path(sys.argv[1]).glob("*.before_optimizations.txt"))))
+"""
+
+
+def test_a_fit_of_other_rows_compiles_nothing_more(tmp_path):
+    """XLA writes a file for each function that it compiles."""
+    command = [sys.executable, "-c", COUNT_XLA, str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    first, *others = map(int, run.stdout.split())
+    assert first > 0
+    assert others == [first] * 3
+
+
+# What it computes ------------------------------------------------------------------------
+
+
+def test_weights_go_in_and_out_and_stay_nowhere(program, weights):
+    before = [weight.copy() for weight in weights]
+    codes = program.encode(weights, FRAMES, LENGTHS)
+    other = [weight + 1 for weight in weights]
+    assert not np.array_equal(program.encode(other, FRAMES, LENGTHS), codes)
+    train_a_little(program, weights)
+    assert_array_equal(program.encode(weights, FRAMES, LENGTHS), codes)
+    for weight, same in zip(weights, before, strict=True):
+        assert_array_equal(weight, same)
+
+
+def test_decoded_frames_are_in_the_order_of_time(make_architecture):
+    """A decoder that says a sequence from its end is turned round again, row by row."""
+    forwards, backwards = (
+        get_program(make_architecture(reverse_target=reverse)) for reverse in (False, True)
+    )
+    weights = forwards.initial_weights(np.random.default_rng(0))
+    codes = np.random.default_rng(0).normal(size=(4, 2)).astype("f4")
+    said = forwards.decode(weights, codes, LENGTHS, 5)
+    turned = backwards.decode(weights, codes, LENGTHS, 5)
+    for row, length in enumerate(LENGTHS):
+        assert_array_equal(turned[row, :length], said[row, :length][::-1])
+
+
+def test_results_own_their_memory(program, weights):
+    codes = program.encode(weights, FRAMES, LENGTHS)
+    kept = codes.copy()
+    program.encode([weight * 2 for weight in weights], FRAMES, LENGTHS)
+    assert_array_equal(codes, kept)
+
+
+def test_using_a_program_draws_from_no_global_generator(make_architecture, keeps_random_states):
+    with keeps_random_states():
+        fresh = Program(make_architecture())
+        weights = fresh.initial_weights(np.random.default_rng(0))
+        codes = fresh.encode(weights, FRAMES, LENGTHS)
+        fresh.decode(weights, codes, LENGTHS, 5)
+        recipe = Recipe("mse", 0.5, 0.5, "adam", None, shards=1, xla=False)
+        train_a_little(fresh, weights, recipe)
+
+
+# One training step -----------------------------------------------------------------------
+
+
+def steps_of(program, weights, recipe, *, frames=FRAMES, lengths=LENGTHS, order=None, n_steps=3):
+    """Weights, losses and counts after some minibatches of all rows."""
+    if order is None:
+        order = np.tile(np.arange(4, dtype=np.int32), (n_steps, 1))
+    steps = program.training_steps(recipe)
+    order = np.asarray(order, np.int32).reshape(n_steps, recipe.shards, -1)
+    rates = np.full(n_steps, 0.05, "f4")
+    weights, _, errors, counts = steps(
+        weights, steps.initial_state(), frames, lengths, order, rates, 7, 0
+    )
+    return np.concatenate([w.ravel() for w in weights]), errors, counts
+
+
+def make_recipe(**changes):
+    recipe = {"loss": "mse", "dropout": 0.0, "noise": 0.0, "optimizer": "adam", "clipnorm": 1.0}
+    return Recipe(**(recipe | {"shards": 1, "xla": False} | changes))
+
+
+@pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize("shards", [1, 2])
+def test_all_ways_to_compute_a_step_agree(shards, xla, program, weights):
+    expected = steps_of(program, weights, make_recipe())
+    got = steps_of(program, weights, make_recipe(shards=shards, xla=xla))
+    assert_allclose(got[0], expected[0], rtol=1e-4, atol=1e-5)
+    assert_allclose(got[1], expected[1], rtol=1e-4)
+    assert_array_equal(got[2], expected[2])
+    assert_array_equal(expected[2], 2 * LENGTHS.sum())
+
+
+@pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize("shards", [1, 2])
+def test_absent_rows_have_no_effect(shards, xla, program, weights):
+    few = steps_of(program, weights, make_recipe(), order=[[0, 1]] * 3)
+    recipe = make_recipe(shards=shards, xla=xla)
+    got = steps_of(program, weights, recipe, order=[[0, -1, -1, 1]] * 3)
+    for value, expected in zip(got, few, strict=True):
+        assert_allclose(value, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_shard_without_a_row_has_no_effect(program, weights):
+    few = steps_of(program, weights, make_recipe(), order=[[0, 1]] * 3)
+    recipe = make_recipe(shards=2, xla=True)
+    got = steps_of(program, weights, recipe, order=[[0, 1, -1, -1]] * 3)
+    for value, expected in zip(got, few, strict=True):
+        assert_allclose(value, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize("garbage", [9.0, np.nan, np.inf])
+def test_what_padding_holds_has_no_effect(garbage, xla, program, weights):
+    padding = np.arange(5) >= LENGTHS[:, np.newaxis]
+    dirty = np.where(padding[:, :, np.newaxis], np.float32(garbage), FRAMES)
+    recipe = make_recipe(xla=xla)
+    clean = steps_of(program, weights, recipe)
+    for value, same in zip(clean, steps_of(program, weights, recipe, frames=dirty), strict=True):
+        assert_array_equal(value, same)
+
+
+@pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
+def test_more_padding_has_no_effect(xla, program, weights):
+    recipe = make_recipe(xla=xla)
+    longer = np.pad(FRAMES, ((0, 0), (0, 3), (0, 0)), constant_values=9)
+    for value, same in zip(
+        steps_of(program, weights, recipe),
+        steps_of(program, weights, recipe, frames=longer),
+        strict=True,
+    ):
+        assert_allclose(value, same, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
+def test_a_short_minibatch_learns_as_if_it_were_alone(xla, make_architecture):
+    """Steps beyond the longest of a minibatch are not computed; nothing may come of that."""
+    architecture = make_architecture(bidirectional=True, patch_size=2)
+    program = get_program(architecture)
+    weights = program.initial_weights(np.random.default_rng(0))
+    frames = np.random.default_rng(1).normal(size=(2, 4, 4)).astype("f4")
+    lengths = np.array([3, 2], np.int32)
+    options = {"lengths": lengths, "order": [[0, 1]] * 2, "n_steps": 2}
+    alone = steps_of(program, weights, make_recipe(), frames=frames[:, :2], **options)
+    got = steps_of(program, weights, make_recipe(xla=xla), frames=frames, **options)
+    for value, expected in zip(got, alone, strict=True):
+        assert_allclose(value, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_order_of_rows_in_a_minibatch_has_no_effect(program, weights):
+    forwards = steps_of(program, weights, make_recipe())
+    backwards = steps_of(program, weights, make_recipe(), order=[[3, 1, 2, 0]] * 3)
+    for value, same in zip(forwards, backwards, strict=True):
+        assert_allclose(value, same, rtol=1e-4, atol=1e-5)
+
+
+def test_missing_values_have_no_effect_on_the_loss(make_architecture):
+    """What a missing value would have been does not matter; that it is missing does."""
+    program = get_program(make_architecture(tells_missing=True))
+    weights = program.initial_weights(np.random.default_rng(0))
+    missing = FRAMES.copy()
+    missing[0, 1, 0] = missing[2, 3] = np.nan
+    vector, errors, counts = steps_of(program, weights, make_recipe(), frames=missing)
+    assert_array_equal(counts, 2 * LENGTHS.sum() - 3)
+    assert np.isfinite(vector).all()
+    assert np.isfinite(errors).all()
+
+
+def test_the_loss_falls(program, weights):
+    _, errors, _ = steps_of(program, weights, make_recipe(), n_steps=60)
+    assert errors[-1] < 0.7 * errors[0]
+
+
+@pytest.mark.parametrize("changes", [{"dropout": 0.5}, {"noise": 1.0}])
+def test_noise_and_dropout_follow_seed_and_step(changes, program, weights):
+    recipe = make_recipe(**changes)
+    steps = program.training_steps(recipe)
+    order = np.arange(4, dtype=np.int32).reshape(1, 1, -1)
+
+    def error(seed, first_step, recipe=recipe):
+        rates, state = np.zeros(1, "f4"), program.training_steps(recipe).initial_state()
+        _, _, errors, _ = steps(weights, state, FRAMES, LENGTHS, order, rates, seed, first_step)
+        return float(errors[0])
+
+    assert error(1, 2) == error(1, 2)
+    assert len({error(1, 2), error(1, 3), error(2, 2), error(2, 3)}) == 4
+    _, [plain, *_], _ = steps_of(program, weights, make_recipe())
+    assert error(1, 2) != plain
+
+
+def test_steps_in_one_call_or_in_many_are_the_same_to_the_bit(program, weights):
+    recipe = make_recipe(dropout=0.5)
+    steps = program.training_steps(recipe)
+    order = np.random.default_rng(0).permuted(np.tile(np.arange(4, dtype=np.int32), (6, 1)), axis=1)
+    order = order.reshape(6, 1, 4)
+    rates = np.linspace(0.1, 0.01, 6, dtype="f4")
+
+    def run(parts):
+        current, state = weights, steps.initial_state()
+        for part in np.split(np.arange(6), parts):
+            current, state, *_ = steps(
+                current, state, FRAMES, LENGTHS, order[part], rates[part], 3, int(part[0])
+            )
+        return np.concatenate([w.ravel() for w in [*current, *state]])
+
+    assert_array_equal(run([]), run([1, 2, 3, 4, 5]))
+    assert_array_equal(run([]), run([4]))
+
+
+# Processes -------------------------------------------------------------------------------
+
+
+def in_a_fork(queue, architecture):
+    try:
+        get_program(architecture)
+        queue.put("no error")
+    except RuntimeError as error:
+        queue.put(str(error))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_forked_process_is_told_so(make_architecture):
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    child = context.Process(target=in_a_fork, args=(queue, make_architecture()))
+    child.start()
+    message = queue.get()
+    child.join()
+    assert "does not survive a fork" in message
