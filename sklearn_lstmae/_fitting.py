@@ -11,10 +11,17 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from sklearn_lstmae.engine.plan import TrainingPlan
 
-COUNTS = ("latent_dim", "patch_size", "epochs", "batch_size", "patience")
+COUNTS = ("latent_dim", "patch_size", "horizon", "epochs", "batch_size", "patience")
 
 # A frame of "auto" is about the 32nd part of the longest sequence.
 AUTO_FRAMES = 32
+
+# The decoders that each objective trains.
+DECODERS = {
+    "reconstruct": ("reconstruct",),
+    "predict": ("predict",),
+    "composite": ("reconstruct", "predict"),
+}
 
 # Warnings point to the line that called `fit`: past the function that warns, `fit` itself and
 # scikit-learn's wrapper around it.
@@ -50,6 +57,23 @@ def check_together(estimator):
             f"{estimator.bottleneck!r}, whose code is a last state: leave pooling at its default "
             "'last_mean', or choose bottleneck='dense'."
         )
+    if estimator.bottleneck != "dense" and estimator.kl_weight > 0:
+        raise ValueError(
+            f"kl_weight={estimator.kl_weight!r} makes a dense bottleneck variational and has no "
+            f"meaning with bottleneck={estimator.bottleneck!r}: set kl_weight=0, or choose "
+            "bottleneck='dense'."
+        )
+    if estimator.objective == "reconstruct" and estimator.horizon is not None:
+        raise ValueError(
+            f"horizon={estimator.horizon!r} has no effect with objective='reconstruct': leave "
+            "horizon at None, or choose objective 'predict' or 'composite'."
+        )
+    if estimator.objective != "composite" and estimator.prediction_weight != 0.5:
+        raise ValueError(
+            f"prediction_weight={estimator.prediction_weight!r} has no effect with objective="
+            f"{estimator.objective!r}, which has one decoder: leave prediction_weight at 0.5, or "
+            "choose objective='composite'."
+        )
     if estimator.activation == "relu":
         warnings.warn(
             "activation='relu' lets the state of an LSTM grow without bound; training may "
@@ -76,6 +100,36 @@ def check_lengths(lengths, n_sequences):
     return np.broadcast_to(array, n_sequences).astype(np.int64)
 
 
+def check_steps(configuration, steps, until):
+    """Steps that a forecast should have at most."""
+    horizon = configuration["horizon"]
+    if "predict" not in configuration["architecture"]["decoders"] or horizon is None:
+        raise ValueError(
+            "forecast needs a predicting decoder that has learned a horizon: fit with "
+            "objective='predict' or 'composite' and horizon an int."
+        )
+    if until is not None and steps is None:
+        raise ValueError("until needs steps, the most steps of a forecast.")
+    if steps is None:
+        return horizon
+    if not isinstance(steps, Integral) or isinstance(steps, bool) or int(steps) < 1:
+        raise ValueError(f"steps must be an int of at least 1. Got {steps!r}.")
+    if steps > horizon and not configuration["architecture"]["conditional"]:
+        raise ValueError(
+            f"steps={steps} is more than horizon={horizon}, which a decoder without "
+            "conditional=True does not say: fit with a longer horizon or with conditional=True."
+        )
+    return int(steps)
+
+
+def cut_after(steps, until):
+    """Steps (H, F) up to the first for which ``until`` holds, that one included."""
+    for number, step in enumerate(steps, start=1):
+        if until(step):
+            return steps[:number]
+    return steps
+
+
 def configure(estimator, sequences):
     """The settings of a fit as plain values: what every method after fit works with."""
     patch_size = resolve_patch_size(estimator.patch_size, sequences.n_timesteps)
@@ -93,7 +147,11 @@ def configure(estimator, sequences):
             "time_encoding": bool(estimator.time_encoding),
             "activation": estimator.activation,
             "tells_missing": estimator.missing == "mask",
+            "decoders": list(DECODERS[estimator.objective]),
+            "conditional": bool(estimator.conditional),
+            "variational": estimator.kl_weight > 0,
         },
+        "horizon": None if estimator.horizon is None else int(estimator.horizon),
         "layout": sequences.layout,
         "loss": estimator.loss,
         "missing": estimator.missing,
@@ -103,6 +161,7 @@ def configure(estimator, sequences):
 
 def make_plan(estimator, seed):
     """How to train: the parameters that the fitted model does not need, as plain values."""
+    share = float(estimator.prediction_weight)
     return TrainingPlan(
         epochs=int(estimator.epochs),
         batch_size=int(estimator.batch_size),
@@ -112,6 +171,8 @@ def make_plan(estimator, seed):
         clipnorm=None if estimator.clipnorm is None else float(estimator.clipnorm),
         dropout=float(estimator.dropout),
         noise=float(estimator.noise),
+        shares=(1.0 - share, share) if estimator.objective == "composite" else (1.0,),
+        kl_weight=float(estimator.kl_weight),
         patience=int(estimator.patience) if estimator.early_stopping else None,
         seed=seed,
     )
@@ -151,7 +212,7 @@ def warn_of_outcome(estimator, loss, baseline_loss, n_epochs):
     """Say so when the fit is no better than the mean, or was cut short."""
     if baseline_loss > 0 and not loss < baseline_loss:
         warnings.warn(
-            "The reconstruction is no better than predicting each feature's mean: "
+            "The fit is no better than predicting each feature's mean: "
             f"loss {loss:.6g}, loss of the mean {baseline_loss:.6g}. Try more epochs, a larger "
             "latent_dim, another learning_rate, or a longer patch_size for long sequences.",
             ConvergenceWarning,

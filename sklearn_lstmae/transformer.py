@@ -11,8 +11,10 @@ from sklearn.utils.validation import _check_feature_names_in, check_array, check
 from sklearn_lstmae._callbacks import CallbackSupportMixin, FitReport
 from sklearn_lstmae._fitting import (
     check_lengths,
+    check_steps,
     check_together,
     configure,
+    cut_after,
     draw_seed,
     keep_state_on_failure,
     make_plan,
@@ -21,10 +23,10 @@ from sklearn_lstmae._fitting import (
 )
 from sklearn_lstmae.engine.architecture import Architecture
 from sklearn_lstmae.sequences.batch import like_input, to_layout
-from sklearn_lstmae.sequences.frames import FrameReader
+from sklearn_lstmae.sequences.frames import FrameReader, Horizon, put
 from sklearn_lstmae.sequences.scaling import Scaling, fit_scaling
 from sklearn_lstmae.sequences.scoring import AVERAGED, errors, explained_variance
-from sklearn_lstmae.sequences.validation import SequenceSpec, check_sequences
+from sklearn_lstmae.sequences.validation import SequenceSpec, check_horizon, check_sequences
 
 positive_int = Interval(Integral, 1, None, closed="left")
 positive = Interval(Real, 0, None, closed="neither")
@@ -73,9 +75,26 @@ class LSTMAutoencoderTransformer(
         What a dense bottleneck sees of the encoder's outputs: the last ones, their mean over the
         frames of the sequence, or both.
 
+    objective : {"reconstruct", "predict", "composite"}, default="reconstruct"
+        What is decoded from the code: the sequence itself, what comes next, or both, by two
+        decoders on one encoder (Srivastava et al. 2015, sections 2.2 to 2.4).
+
+    horizon : int or None, default=None
+        Of "predict" and "composite": in training the encoder does not see the last ``horizon``
+        steps of a sequence, and the predicting decoder should say them. None: the encoder sees
+        all T steps, and the decoder should say steps 2 to T, as tutorials have it.
+
+    prediction_weight : float, default=0.5
+        Share of the prediction in the loss of "composite".
+
+    conditional : bool, default=False
+        Decoders also read the frame that they said before. In training it is the true one, and
+        a quarter of the time their own (scheduled sampling, Bengio et al. 2015), so that training
+        resembles inference, where it is always their own.
+
     reverse_target : bool, default=True
-        The decoder says the sequence backwards, which makes learning easier (Srivastava et al.
-        2015, section 2.2). Methods return sequences forwards.
+        The reconstructing decoder says the sequence backwards, which makes learning easier
+        (Srivastava et al. 2015, section 2.2). Methods return sequences forwards.
 
     decoder_start : {"input", "state", "input_state"}, default="input_state"
         How the code enters the decoder: as an input at each step, as the initial state, or both.
@@ -89,6 +108,13 @@ class LSTMAutoencoderTransformer(
     noise : float, default=0.0
         Standard deviation of Gaussian noise that is added in training to what the encoder reads,
         in units of the scaled values; the target stays clean (a denoising autoencoder).
+
+    kl_weight : float, default=0.0
+        Above 0 a dense bottleneck is variational: in training a code is drawn from a normal
+        distribution that the encoder describes, and the divergence of that from the standard
+        normal, in nats per observed value, counts this much beside the loss (Kingma and Welling
+        2014; 2.0 with "mse" is their bound for a unit variance of the values). Codes are the
+        means.
 
     activation : {"tanh", "relu"}, default="tanh"
         Of the LSTM cells. "relu" is unbounded and may diverge, as a warning says.
@@ -147,7 +173,9 @@ class LSTMAutoencoderTransformer(
         Weights of encoder and decoder.
 
     history_ : dict of lists of float
-        "loss" of each epoch, as seen in training, and with ``early_stopping`` "val_loss".
+        Of each epoch "loss", as seen in training; its parts "reconstruct_loss", "predict_loss"
+        and, with ``kl_weight``, "kl_loss", where there are such; and "val_loss" with
+        ``early_stopping``.
 
     n_epochs_ : int
         Epochs that were run.
@@ -212,11 +240,16 @@ class LSTMAutoencoderTransformer(
         "bidirectional": ["boolean"],
         "bottleneck": [StrOptions({"dense", "hidden", "cell", "hidden_cell"})],
         "pooling": [StrOptions({"last", "mean", "last_mean"})],
+        "objective": [StrOptions({"reconstruct", "predict", "composite"})],
+        "horizon": [positive_int, None],
+        "prediction_weight": [Interval(Real, 0, 1, closed="neither")],
+        "conditional": ["boolean"],
         "reverse_target": ["boolean"],
         "decoder_start": [StrOptions({"input", "state", "input_state"})],
         "time_encoding": ["boolean"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "noise": [Interval(Real, 0, None, closed="left")],
+        "kl_weight": [Interval(Real, 0, None, closed="left")],
         "activation": [StrOptions({"tanh", "relu"})],
         "loss": [StrOptions({"mse", "mae", "huber"})],
         "scaling": [StrOptions({"feature", "sequence"}), None],
@@ -249,11 +282,16 @@ class LSTMAutoencoderTransformer(
         bidirectional=True,
         bottleneck="dense",
         pooling="last_mean",
+        objective="reconstruct",
+        horizon=None,
+        prediction_weight=0.5,
+        conditional=False,
         reverse_target=True,
         decoder_start="input_state",
         time_encoding=True,
         dropout=0.0,
         noise=0.0,
+        kl_weight=0.0,
         activation="tanh",
         loss="mse",
         scaling="feature",
@@ -275,11 +313,16 @@ class LSTMAutoencoderTransformer(
         self.bidirectional = bidirectional
         self.bottleneck = bottleneck
         self.pooling = pooling
+        self.objective = objective
+        self.horizon = horizon
+        self.prediction_weight = prediction_weight
+        self.conditional = conditional
         self.reverse_target = reverse_target
         self.decoder_start = decoder_start
         self.time_encoding = time_encoding
         self.dropout = dropout
         self.noise = noise
+        self.kl_weight = kl_weight
         self.activation = activation
         self.loss = loss
         self.scaling = scaling
@@ -347,7 +390,12 @@ class LSTMAutoencoderTransformer(
             "scale_": scaling.scale,
             "n_timesteps_": sequences.n_timesteps,
         }
-        learning, validation = FrameReader(sequences, scaling, architecture.patch_size), None
+        horizon = None
+        if "predict" in architecture.decoders:
+            horizon = Horizon(configuration["horizon"])
+            check_horizon(sequences, horizon)
+        learning = FrameReader(sequences, scaling, architecture.patch_size, horizon)
+        validation = None
         if self.early_stopping:
             learning, validation = split(learning, self.validation_fraction, seed)
         plan = make_plan(self, seed)
@@ -359,7 +407,8 @@ class LSTMAutoencoderTransformer(
             report=report.listener(lambda weights: {**known, "weights_": weights}),
         )
         network = FittedNetwork(architecture, trained.weights)
-        loss, baseline_loss = network.mean_losses(learning, self.loss, scaling.center)
+        losses = network.mean_losses(learning, architecture.decoders, self.loss, scaling.center)
+        loss, baseline_loss = (np.dot(plan.shares, each) for each in losses)
         return {
             **known,
             "weights_": trained.weights,
@@ -401,7 +450,9 @@ class LSTMAutoencoderTransformer(
         Returns
         -------
         sequences : ndarray of shape (N, T) or (N, T, F), float32, or list of (T_i, F)
-            In the layout and the units of ``fit``; a list where lengths differ.
+            In the layout and the units of ``fit``; a list where lengths differ. With
+            ``objective="predict"`` what the predicting decoder says, by default as many steps as
+            it learned to say.
         """
         check_is_fitted(self)
         with np.errstate(over="ignore"):  # what is too large for float32 is refused as infinite
@@ -412,13 +463,16 @@ class LSTMAutoencoderTransformer(
                 f"Z has {Z.shape[1]} columns, but the codes of this "
                 f"{type(self).__name__} have {width}: pass what transform returns."
             )
-        lengths = check_lengths(self.n_timesteps_ if lengths is None else lengths, len(Z))
+        decoder, n_steps = self._task(None), self.n_timesteps_
+        if decoder == "predict":
+            n_steps = self.configuration_["horizon"] or n_steps - 1
+        lengths = check_lengths(n_steps if lengths is None else lengths, len(Z))
         codes, statistics = np.split(Z, [self._n_features_out], axis=1)
-        values = self._network.decode(codes, lengths)
+        values = self._network.decode(codes, lengths, decoder)
         values = self._scaling.invert(values, statistics if statistics.size else None)
         return to_layout(values, lengths, self.configuration_["layout"])
 
-    def reconstruct(self, X):
+    def reconstruct(self, X, task=None):
         """Encode and decode sequences.
 
         Parameters
@@ -426,24 +480,69 @@ class LSTMAutoencoderTransformer(
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             The sequences.
 
+        task : {"reconstruct", "predict"}, default=None
+            What to decode; None is "reconstruct", where there is such a decoder. "predict": the
+            last ``horizon`` steps, said from the steps before them, or, with ``horizon=None``,
+            steps 2 to T.
+
         Returns
         -------
         sequences : ndarray or list of ndarrays, float32
-            In the layout, lengths and units of X; NaN on the padding of an array.
+            In the layout and units of X, and for "reconstruct" in its lengths; NaN on the padding
+            of an array.
         """
-        reader = self._read(X)
+        task = self._task(task)
+        reader = self._read(X, as_trained=task == "predict")
         sequences, scaling = reader.sequences, reader.scaling
-        result = np.empty((len(reader), sequences.width, sequences.n_features), np.float32)
+        lengths, width = sequences.lengths, sequences.width
+        if task == "predict":
+            lengths = lengths - reader.horizon.start(lengths)
+            width = reader.horizon.width(width - 1)
+        result = np.empty((len(reader), width, sequences.n_features), np.float32)
 
-        def keep(rows, block, output):
-            original = scaling.invert(output, block.statistics)[:, : sequences.width]
+        def keep(rows, block, outputs):
+            original = scaling.invert(outputs[task], block.statistics)[:, :width]
             result[rows, : original.shape[1]] = original
 
-        self._network.map_reconstructions(reader, keep)
-        return like_input(result, sequences.lengths, sequences.layout)
+        self._network.map_outputs(reader, (task,), keep)
+        return like_input(result, lengths, sequences.layout)
 
-    def errors(self, X, per="sequence"):
-        """Errors of the reconstruction: the ``loss`` of scaled values, over observed ones.
+    def forecast(self, X, steps=None, until=None):
+        """Say what follows sequences, all of which is past.
+
+        Parameters
+        ----------
+        X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
+            The sequences.
+
+        steps : int, default=None
+            Steps H to say, at most those of ``until``; ``horizon`` by default. More than
+            ``horizon`` need ``conditional=True``.
+
+        until : callable (step) -> bool, default=None
+            Sees one step (F,) in original units after the other and ends the forecast of its
+            sequence after the first step for which it holds. ``steps`` is needed then.
+
+        Returns
+        -------
+        forecast : ndarray of shape (N, H, F), float32, or list of (H_i, F) with ``until``
+            In original units.
+
+        Raises
+        ------
+        ValueError
+            Without a predicting decoder that has learned a ``horizon``.
+        """
+        check_is_fitted(self)
+        steps = check_steps(self.configuration_, steps, until)
+        reader = self._read(X)
+        codes, statistics = np.split(self._network.encode(reader), [self._n_features_out], axis=1)
+        values = self._network.decode(codes, np.full(len(codes), steps), "predict")
+        values = self._scaling.invert(values, statistics if statistics.size else None)
+        return values if until is None else [cut_after(row, until) for row in values]
+
+    def errors(self, X, per="sequence", task=None):
+        """Errors of a decoder: the ``loss`` of scaled values, over observed ones.
 
         Parameters
         ----------
@@ -454,12 +553,18 @@ class LSTMAutoencoderTransformer(
             Mean errors of each sequence (N,), step (N, T) or feature (N, F), or the errors
             themselves (N, T, F).
 
+        task : {"reconstruct", "predict"}, default=None
+            As in `reconstruct`.
+
         Returns
         -------
         errors : ndarray, float64
-            NaN where nothing is observed: padding and missing values.
+            NaN where nothing is observed (padding and missing values) and on steps that the
+            decoder does not say: as in training, the encoder does not see the last ``horizon``
+            steps, which are the predicting decoder's.
         """
-        reader = self._read(X)
+        task = self._task(task)
+        reader = self._read(X, as_trained=True)
         if per not in AVERAGED:
             raise ValueError(f"per={per!r} is not one of {list(AVERAGED)}.")
         loss, width = self.configuration_["loss"], reader.sequences.width
@@ -467,15 +572,16 @@ class LSTMAutoencoderTransformer(
         shape["value"] = shape["step"] + shape["feature"]
         result = np.full([len(reader), *shape[per]], np.nan)
 
-        def keep(rows, block, output):
-            part = errors(block.batch.values - output, block.batch.mask, loss, per)
-            if per in ("step", "value"):
-                part = part[:, :width]
-                result[rows, : part.shape[1]] = part
-            else:
-                result[rows] = part
+        def keep(rows, block, outputs):
+            target = block.targets[task]
+            part = errors(target.values - outputs[task], target.mask, loss, per)
+            if per == "step":
+                part = put(part[:, :, np.newaxis], block.starts[task], width)[:, :, 0]
+            elif per == "value":
+                part = put(part, block.starts[task], width)
+            result[rows] = part
 
-        self._network.map_reconstructions(reader, keep)
+        self._network.map_outputs(reader, (task,), keep)
         return result
 
     def score_samples(self, X):
@@ -494,7 +600,7 @@ class LSTMAutoencoderTransformer(
         return -self.errors(X)
 
     def score(self, X, y=None):
-        """Explained variance of the reconstruction.
+        """Explained variance of the reconstruction, or of the prediction with objective "predict".
 
         Parameters
         ----------
@@ -510,8 +616,10 @@ class LSTMAutoencoderTransformer(
             1 - (sum of squared errors) / (sum of squared deviations from the means of ``fit``),
             of scaled, observed values. 1 is perfect, 0 no better than the mean.
         """
-        reader = self._read(X)
-        return explained_variance(*self._network.mean_losses(reader, "mse", reader.scaling.center))
+        task = self._task(None)
+        reader = self._read(X, as_trained=True)
+        losses = self._network.mean_losses(reader, (task,), "mse", reader.scaling.center)
+        return explained_variance(*(float(loss[0]) for loss in losses))
 
     def to_keras(self, part="encoder"):
         """Build a plain Keras model with the fitted weights.
@@ -523,10 +631,13 @@ class LSTMAutoencoderTransformer(
 
         Parameters
         ----------
-        part : {"encoder", "decoder", "autoencoder"}, default="encoder"
+        part : {"encoder", "decoder", "predictor", "autoencoder"}, default="encoder"
             Inputs of the encoder: x (n, T, F) and mask (n, T), which is true for real steps and
-            false for padding on the right. Inputs of the decoder: z (n, L) and the same mask. The
-            autoencoder has the other two as named sub-models ("encoder", "decoder").
+            false for padding on the right. Inputs of the decoder and the predictor: z (n, L) and
+            such a mask, of the steps to say. The autoencoder reads x and mask and has the others
+            as named sub-models; with two decoders it returns a dict of their outputs.
+
+            A decoder with ``conditional=True`` says at most ``n_timesteps_`` steps.
 
         Returns
         -------
@@ -536,9 +647,13 @@ class LSTMAutoencoderTransformer(
         check_is_fitted(self)
         from sklearn_lstmae.engine.plain import PARTS, build_plain_model
 
-        if part not in PARTS:
-            raise ValueError(f"part={part!r} is not one of {list(PARTS)}.")
-        return build_plain_model(self._architecture, self.weights_, part)
+        parts = [*PARTS[self._architecture.decoders], "autoencoder"]
+        if part not in parts:
+            raise ValueError(
+                f"part={part!r} is not one of {parts}, the parts of a network with "
+                f"decoders {list(self._architecture.decoders)}."
+            )
+        return build_plain_model(self._architecture, self.weights_, part, self.n_timesteps_)
 
     def get_feature_names_out(self, input_features=None):
         """Names of the columns of a code.
@@ -590,10 +705,28 @@ class LSTMAutoencoderTransformer(
 
         return FittedNetwork(self._architecture, self.weights_)
 
-    def _read(self, X):
-        """Validate X for a fitted model -> FrameReader."""
+    def _read(self, X, as_trained=False):
+        """Validate X for a fitted model -> FrameReader.
+
+        ``as_trained``: the encoder does not see the steps that a decoder should predict.
+        """
         check_is_fitted(self)
         spec = SequenceSpec(self.configuration_["layout"], self._architecture.n_features)
         missing = self.configuration_["missing"]
         sequences = check_sequences(self, X, missing=missing, fitted=spec)
-        return FrameReader(sequences, self._scaling, self._architecture.patch_size)
+        horizon = None
+        if as_trained and "predict" in self._architecture.decoders:
+            horizon = Horizon(self.configuration_["horizon"])
+            check_horizon(sequences, horizon)
+        return FrameReader(sequences, self._scaling, self._architecture.patch_size, horizon)
+
+    def _task(self, task):
+        """The task that a method should use, its main one by default."""
+        check_is_fitted(self)
+        tasks = self._architecture.decoders
+        if task is not None and task not in tasks:
+            raise ValueError(
+                f"task={task!r} is not one of {list(tasks)}, what this "
+                f"{type(self).__name__} has learned to decode: choose its objective accordingly."
+            )
+        return tasks[0] if task is None else task

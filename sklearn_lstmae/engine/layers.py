@@ -106,7 +106,6 @@ class FastLSTM(keras.layers.Layer):
         outputs, hidden, cell = run(projected, every_step, *initial_state)
         return tf.transpose(outputs, [1, 0, 2]), hidden, cell
 
-
     def step(self, inputs, hidden, cell):
         """One step: (B, D + C), (B, U), (B, U) -> hidden (B, U), cell (B, U)."""
         preactivation = tf.matmul(inputs, self.kernel) + self.bias

@@ -34,14 +34,12 @@ class Network:
 
     def __init__(self, architecture: Architecture, fast: bool = True):
         self.encoder = Encoder(architecture, fast)
-        self.decoders = {
-            name: Decoder(architecture, fast, name) for name in architecture.decoders
-        }
+        self.decoders = {name: Decoder(architecture, fast, name) for name in architecture.decoders}
 
     @property
     def variables(self):
         """Keras variables, encoder first."""
-        parts = [self.encoder, *self.decoders.values()]
+        parts: list = [self.encoder, *self.decoders.values()]
         return [variable for part in parts for variable in part.variables]
 
 
@@ -103,7 +101,10 @@ class Encoder:
         if self.architecture.pooling == "last":
             return last
         weight = ops.cast(mask, "float32")  # (B, K)
-        total = ops.sum(sequence * weight[:, :, None], axis=1)  # (B, V)
+        # Summed along the first axis, where TensorFlow adds all rows in the same order; along the
+        # second one the order depends on where a row begins in memory.
+        weighted = ops.transpose(sequence * weight[:, :, None], (1, 0, 2))  # (K, B, V)
+        total = ops.sum(weighted, axis=0)  # (B, V)
         mean = total / ops.maximum(ops.sum(weight, axis=1, keepdims=True), 1.0)
         return mean if self.architecture.pooling == "mean" else ops.concatenate([last, mean], -1)
 
@@ -161,11 +162,12 @@ class Decoder:
 
     def first_step(self, code):
         """State before the first frame: the previous frame, and [hidden, cell] of each layer."""
+        zero = ops.zeros_like(code[:, :1])  # (B, 1)
         states = [
-            [ops.zeros((ops.shape(code)[0], layer.units))] * 2 if state is None else state
+            [ops.repeat(zero, layer.units, axis=1)] * 2 if state is None else state
             for layer, state in zip(self.hidden, self._initial_states(code), strict=True)
         ]
-        return ops.zeros((ops.shape(code)[0], self.architecture.frame_width)), states
+        return ops.repeat(zero, self.architecture.frame_width, axis=1), states
 
     def next_step(self, code, position, previous, states):
         """Say one frame after another, each read again for the next (Srivastava et al., 2.3).

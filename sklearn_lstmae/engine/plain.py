@@ -3,26 +3,44 @@
 Letters: n sequences, T steps, K frames, P steps a frame, F features, C columns of the code.
 """
 
+import numpy as np
+
 from ._tensorflow import keras
 from .architecture import Architecture
 from .network import Network
 
 ops = keras.ops
-PARTS = ("encoder", "decoder", "autoencoder")
+# The parts of a network with these decoders; "autoencoder" is all of them.
+PARTS = {
+    ("reconstruct",): ("encoder", "decoder"),
+    ("predict",): ("encoder", "predictor"),
+    ("reconstruct", "predict"): ("encoder", "decoder", "predictor"),
+}
+NAMES = {"reconstruct": "decoder", "predict": "predictor"}
 
 
-def build_plain_model(architecture: Architecture, weights, part):
-    """A fresh Keras model of one of `PARTS` with these weights."""
+def build_plain_model(architecture: Architecture, weights, part, n_timesteps):
+    """A fresh Keras model of one part with these weights.
+
+    ``n_timesteps`` is the most that a conditional decoder says.
+    """
     network = Network(architecture, fast=False)
     for variable, weight in zip(network.variables, weights, strict=True):
         variable.assign(weight)
-    if part == "encoder":
-        return _encoder(architecture, network)
-    if part == "decoder":
-        return _decoder(architecture, network)
-    encoder, decoder = _encoder(architecture, network), _decoder(architecture, network)
-    x, mask = encoder.inputs
-    return keras.Model([x, mask], decoder([encoder([x, mask]), mask]), name="autoencoder")
+    models = {}
+    if part in ("encoder", "autoencoder"):
+        models["encoder"] = _encoder(architecture, network)
+    for name in architecture.decoders:
+        if part in (NAMES[name], "autoencoder"):
+            models[NAMES[name]] = _decoder(architecture, network.decoders[name], n_timesteps)
+    if part != "autoencoder":
+        [model] = models.values()
+        return model
+    x, mask = models["encoder"].inputs
+    code = models["encoder"]([x, mask])
+    outputs = {name: models[NAMES[name]]([code, mask]) for name in architecture.decoders}
+    only = next(iter(outputs.values()))
+    return keras.Model([x, mask], outputs if len(outputs) > 1 else only, name="autoencoder")
 
 
 def _encoder(architecture, network):
@@ -41,22 +59,37 @@ def _encoder(architecture, network):
     return keras.Model([x, mask], code, name="encoder")
 
 
-def _decoder(architecture, network):
+def _decoder(architecture, decoder, n_timesteps):
     """(n, C), (n, T) -> (n, T, F), zero in the padding."""
     z = keras.Input((architecture.code_width,), name="z")
     mask = keras.Input((None,), dtype="bool", name="mask")
     patch = architecture.patch_size
     frame_mask = _frame_mask(mask, architecture)  # (n, K)
-    frames = network.decoder(z, _positions(frame_mask))  # (n, K, P * F)
+    if architecture.conditional:
+        frames = _say_freely(decoder, z, architecture.n_frames(n_timesteps))
+    else:
+        frames = decoder(z, _positions(frame_mask))  # (n, K, P * F)
     steps = keras.layers.Reshape((-1, architecture.n_features), name="steps")(frames)
     step = _positions(mask)  # (n, T)
     frame = step // patch
-    if architecture.reverse_target:
+    if architecture.says_backwards(decoder.name):
         n_frames = ops.sum(ops.cast(frame_mask, "int32"), axis=1, keepdims=True)
         frame = ops.maximum(n_frames - 1 - frame, 0)
     place = frame * patch + step % patch
     output = ops.take_along_axis(steps, place[:, :, None], axis=1)  # (n, T, F)
-    return keras.Model([z, mask], ops.where(mask[:, :, None], output, 0.0), name="decoder")
+    output = ops.where(mask[:, :, None], output, 0.0)
+    return keras.Model([z, mask], output, name=NAMES[decoder.name])
+
+
+def _say_freely(decoder, code, n_frames):
+    """Frames of a conditional decoder, one layer call after the other: (n, C) -> (n, K, P * F)."""
+    previous, states = decoder.first_step(code)
+    said = []
+    for position in range(n_frames):
+        at = np.full((1, 1), position, np.float32)
+        previous, states = decoder.next_step(code, at, previous, states)
+        said.append(previous)
+    return ops.stack(said, axis=1)
 
 
 def _positions(mask):

@@ -107,9 +107,7 @@ class TrainingSteps:
         """
         vector = np.concatenate([weight.ravel() for weight in weights])
         seed = np.array([seed, first_step], np.int32)
-        vector, state, losses, counts = self._run(
-            vector, state, tables, order, rates, shares, seed
-        )
+        vector, state, losses, counts = self._run(vector, state, tables, order, rates, shares, seed)
         parts = np.split(vector.numpy(), np.cumsum(self._sizes)[:-1])
         weights = [part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
         return weights, [np.asarray(array) for array in state], losses.numpy(), counts.numpy()

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _get_feature_names, check_array, validate_data
 
 from sklearn_lstmae.sequences.batch import Sequences, read_rows
+from sklearn_lstmae.sequences.frames import Horizon
 
 LAYOUTS = (
     "an (n_sequences, n_timesteps) array or DataFrame, an (n_sequences, n_timesteps, n_features) "
@@ -393,3 +394,25 @@ def _raise_nan(observed: np.ndarray, lengths: np.ndarray, first: int, name: str)
             "length, needs no padding."
         )
     raise ValueError(message)
+
+
+def check_horizon(sequences: Sequences, horizon: Horizon) -> None:
+    """Raise where a sequence leaves a predicting decoder nothing to read or to say.
+
+    Parameters
+    ----------
+    sequences : Sequences
+        Validated X.
+
+    horizon : Horizon
+        What the decoder should say.
+    """
+    least = 2 if horizon.steps is None else horizon.steps + 1
+    short = np.flatnonzero(sequences.lengths < least)
+    if short.size:
+        row = int(short[0])
+        raise ValueError(
+            f"Sequence {row} of X has {sequences.lengths[row]} timesteps, but predicting with "
+            f"horizon={horizon.steps} needs at least {least}: leave short sequences out, or "
+            "choose a smaller horizon."
+        )
