@@ -565,7 +565,7 @@ class LSTMAutoencoderTransformer(
         """
         task = self._task(task)
         reader = self._read(X, as_trained=True)
-        if per not in AVERAGED:
+        if per not in list(AVERAGED):  # a list, since per may be unhashable
             raise ValueError(f"per={per!r} is not one of {list(AVERAGED)}.")
         loss, width = self.configuration_["loss"], reader.sequences.width
         shape = {"sequence": [], "step": [width], "feature": [reader.sequences.n_features]}

@@ -1,6 +1,7 @@
 """Each constructor parameter: its effect, and what it refuses."""
 
 import inspect
+import re
 
 import numpy as np
 import pytest
@@ -431,7 +432,7 @@ def test_verbose(verbose, stream, capfd, plain):
     if stream == "err":  # one line, written over and over
         assert text.count("\n") == 1
         last = text.split("\r")[-1]
-        assert "3/3" in last
+        assert re.search(r" 3/3 \[\d+:\d+<\d+:\d+,", last)  # epochs, time, time left
         assert f"loss {model.history_['loss'][-1]:.4g}" in last
     if stream == "out":
         lines = [f"loss {loss:.4g}" for loss in model.history_["loss"]]

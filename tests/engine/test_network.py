@@ -177,6 +177,34 @@ def test_pooling_reads_what_it_says(make_architecture, mask):
     assert not np.allclose(pooled["last"][0], pooled["mean"][0])
 
 
+def with_weights(architecture, weights):
+    network = Network(architecture)
+    for variable, weight in zip(network.variables, weights, strict=True):
+        variable.assign(weight)
+    return network
+
+
+def test_hidden_and_cell_are_the_halves_of_a_code_of_both(make_architecture, mask):
+    """The encoders have the same weights; a decoder that lacks a half starts with zeros there."""
+    both, hidden, cell = (
+        make_architecture(bottleneck=bottleneck, decoder_start="state")
+        for bottleneck in ("hidden_cell", "hidden", "cell")
+    )
+    network, _ = make_pair(both)
+    weights = [variable.numpy() for variable in network.variables]
+    inputs = random_input(both, mask)
+    code = network.encoder(inputs, mask)
+    zeros = np.zeros((ROWS, 2), "f4")
+    for architecture, half, padded in (
+        (hidden, code[:, :2], np.hstack([code[:, :2], zeros])),
+        (cell, code[:, 2:], np.hstack([zeros, code[:, 2:]])),
+    ):
+        one = with_weights(architecture, weights)
+        assert_array_equal(one.encoder(inputs, mask), half)
+        frames = network.decoder(tf.constant(padded), POSITIONS)
+        assert_array_equal(one.decoder(half, POSITIONS), frames)
+
+
 def test_a_row_without_a_step_has_a_finite_code(make_architecture):
     for changes in ENCODERS:
         architecture = make_architecture(**changes)

@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sklearn_lstmae.engine.network import Network
 from sklearn_lstmae.engine.program import (
     CACHED_PROGRAMS,
     Program,
@@ -296,6 +298,34 @@ def test_a_short_minibatch_learns_as_if_it_were_alone(xla, make_architecture):
     got = steps_of(program, weights, make_recipe(xla=xla), frames=frames, **options)
     for value, expected in zip(got, alone, strict=True):
         assert_allclose(value, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_step_goes_down_the_gradient_of_the_mean_loss(reverse, make_architecture):
+    """The gradient is found with plain Keras layers, and the target with NumPy."""
+    architecture = make_architecture(reverse_target=reverse, bottleneck="hidden")
+    program = get_program(architecture)
+    weights = program.initial_weights(np.random.default_rng(0))
+    recipe = make_recipe(optimizer="sgd", clipnorm=None)
+    after, [error], [count] = steps_of(program, weights, recipe, n_steps=1)
+
+    mask = np.arange(5) < LENGTHS[:, np.newaxis]
+    target = FRAMES.copy()
+    if reverse:
+        for row, length in zip(target, LENGTHS, strict=True):
+            row[:length] = row[:length][::-1]
+    network = Network(architecture, fast=False)
+    for variable, weight in zip(network.variables, weights, strict=True):
+        variable.assign(weight)
+    with tf.GradientTape() as tape:
+        code = network.encoder(tf.constant(FRAMES), tf.constant(mask))
+        output = network.decoder(code, np.tile(np.arange(5), (4, 1)))
+        loss = tf.reduce_mean(tf.boolean_mask(tf.square(output - target), mask))
+    gradients = tape.gradient(loss, [variable.value for variable in network.variables])
+    step = np.concatenate([w.ravel() for w in weights]) - after
+    gradient = np.concatenate([g.numpy().ravel() for g in gradients])
+    assert_allclose(step / 0.05, gradient, rtol=1e-3, atol=1e-5)
+    assert_allclose(error / count, loss, rtol=1e-5)
 
 
 def test_the_order_of_rows_in_a_minibatch_has_no_effect(program, weights):
