@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import rich
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.cluster import KMeans
@@ -168,6 +169,14 @@ def callbacks():
     return pytest.importorskip("sklearn.callback", reason="callbacks are new in scikit-learn 1.9")
 
 
+@pytest.fixture
+def wide_console():
+    """Lines of a progress bar are not cut off."""
+    rich.reconfigure(width=200)
+    yield
+    rich.reconfigure()
+
+
 def explained_variance(estimator, X, y):
     return estimator.score(X)
 
@@ -231,8 +240,7 @@ def test_a_monitor_in_a_search(monitor):
     ],
     ids=["alone", "pipeline", "search"],
 )
-def test_a_progress_bar_names_the_estimator_and_ends(wrap, callbacks, capfd, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+def test_a_progress_bar_names_the_estimator_and_ends(wrap, callbacks, capfd, wide_console):
     wrap(callbacks.ProgressBar(max_propagation_depth=None)).fit(CUBE, Y)
     said = capfd.readouterr()
     lines = [line for line in said.out.splitlines() if "LSTMAutoencoderTransformer" in line]

@@ -130,6 +130,14 @@ def test_a_row_is_the_same_in_a_large_and_in_a_small_batch(cube_model):
     assert_same(cube_model.transform(many), np.concatenate([cube_model.transform(CUBE)] * 40))
 
 
+def test_a_row_does_not_depend_on_its_place_where_units_do_not_fill_a_register():
+    """Kernels compute what is left over by other instructions, which add in another order."""
+    long = np.random.default_rng(1).normal(size=(12, 40, 1))
+    model = make(hidden_units=(7,), patch_size=1, epochs=1).fit(long)
+    codes = [model.transform(long[[row]])[0] for row in range(12)]
+    assert_same(model.transform(long), np.stack(codes))
+
+
 def test_score_is_that_of_all_values_together(model, X):
     """It is a ratio of sums, so that it does not depend on the rows' order."""
     order = np.random.default_rng(1).permutation(len(X))
