@@ -28,11 +28,20 @@ DECODERS = {
 USER_LINE = 4
 
 
-def check_together(estimator):
-    """Raise where parameters, alone or together, have no meaning.
+def check_parameters(estimator):
+    """Raise where parameters have no meaning that scikit-learn's table cannot tell."""
+    _check_counts(estimator)
+    _check_pairs(estimator)
+    if estimator.activation == "relu":
+        warnings.warn(
+            "activation='relu' lets the state of an LSTM grow without bound; training may "
+            "diverge. 'tanh' does not.",
+            UserWarning,
+            stacklevel=USER_LINE,
+        )
 
-    This is what scikit-learn's table of constraints cannot say.
-    """
+
+def _check_counts(estimator):
     name = type(estimator).__name__
     for parameter in COUNTS:
         if isinstance(getattr(estimator, parameter), bool):
@@ -46,40 +55,38 @@ def check_together(estimator):
             f"The 'hidden_units' parameter of {name} must be a tuple of ints of at least 1. "
             f"Got {units!r} instead."
         )
-    if estimator.bottleneck == "dense" and not len(units):
+
+
+def _check_pairs(estimator):
+    """Two parameters that contradict each other, or one that another takes its effect."""
+    bottleneck, objective = estimator.bottleneck, estimator.objective
+    if bottleneck == "dense" and not len(estimator.hidden_units):
         raise ValueError(
             "hidden_units=() leaves bottleneck='dense' nothing to read: give hidden_units a "
             "width, or choose bottleneck 'hidden', 'cell' or 'hidden_cell'."
         )
-    if estimator.bottleneck != "dense" and estimator.pooling != "last_mean":
+    if bottleneck != "dense" and estimator.pooling != "last_mean":
         raise ValueError(
-            f"pooling={estimator.pooling!r} has no effect with bottleneck="
-            f"{estimator.bottleneck!r}, whose code is a last state: leave pooling at its default "
-            "'last_mean', or choose bottleneck='dense'."
-        )
-    if estimator.bottleneck != "dense" and estimator.kl_weight > 0:
-        raise ValueError(
-            f"kl_weight={estimator.kl_weight!r} makes a dense bottleneck variational and has no "
-            f"meaning with bottleneck={estimator.bottleneck!r}: set kl_weight=0, or choose "
+            f"pooling={estimator.pooling!r} has no effect with bottleneck={bottleneck!r}, whose "
+            "code is a last state: leave pooling at its default 'last_mean', or choose "
             "bottleneck='dense'."
         )
-    if estimator.objective == "reconstruct" and estimator.horizon is not None:
+    if bottleneck != "dense" and estimator.kl_weight > 0:
+        raise ValueError(
+            f"kl_weight={estimator.kl_weight!r} makes a dense bottleneck variational and has no "
+            f"meaning with bottleneck={bottleneck!r}: set kl_weight=0, or choose "
+            "bottleneck='dense'."
+        )
+    if objective == "reconstruct" and estimator.horizon is not None:
         raise ValueError(
             f"horizon={estimator.horizon!r} has no effect with objective='reconstruct': leave "
             "horizon at None, or choose objective 'predict' or 'composite'."
         )
-    if estimator.objective != "composite" and estimator.prediction_weight != 0.5:
+    if objective != "composite" and estimator.prediction_weight != 0.5:
         raise ValueError(
             f"prediction_weight={estimator.prediction_weight!r} has no effect with objective="
-            f"{estimator.objective!r}, which has one decoder: leave prediction_weight at 0.5, or "
-            "choose objective='composite'."
-        )
-    if estimator.activation == "relu":
-        warnings.warn(
-            "activation='relu' lets the state of an LSTM grow without bound; training may "
-            "diverge. 'tanh' does not.",
-            UserWarning,
-            stacklevel=USER_LINE,
+            f"{objective!r}, which has one decoder: leave prediction_weight at 0.5, or choose "
+            "objective='composite'."
         )
 
 

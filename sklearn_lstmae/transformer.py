@@ -11,8 +11,8 @@ from sklearn.utils.validation import _check_feature_names_in, check_array, check
 from sklearn_lstmae._callbacks import CallbackSupportMixin, FitReport
 from sklearn_lstmae._fitting import (
     check_lengths,
+    check_parameters,
     check_steps,
-    check_together,
     configure,
     cut_after,
     draw_seed,
@@ -135,7 +135,7 @@ class LSTMAutoencoderTransformer(
 
     optimizer : str, default="adam"
         One of Keras' optimizers that work element by element: "adadelta", "adagrad", "adam",
-        "adamax", "adamw", "ftrl", "lion", "nadam", "rmsprop", "sgd".
+        "adamax", "adamw", "lion", "rmsprop", "sgd".
 
     learning_rate : float, default=3e-3
         Peak of the learning rate, reached after the first twentieth of all minibatches; from
@@ -256,10 +256,7 @@ class LSTMAutoencoderTransformer(
         "missing": [StrOptions({"error", "mask"})],
         "optimizer": [
             StrOptions(
-                {
-                    "adadelta", "adagrad", "adam", "adamax", "adamw",
-                    "ftrl", "lion", "nadam", "rmsprop", "sgd",
-                }
+                {"adadelta", "adagrad", "adam", "adamax", "adamw", "lion", "rmsprop", "sgd"}
             )
         ],
         "learning_rate": [positive],
@@ -367,7 +364,7 @@ class LSTMAutoencoderTransformer(
             If the reconstruction is no better than predicting the mean, or if early stopping
             never stopped.
         """
-        check_together(self)
+        check_parameters(self)
         with FitReport(self, self.epochs, X, y) as report, keep_state_on_failure(self):
             sequences = check_sequences(self, X, missing=self.missing)
             self.__dict__.update(self._train(sequences, report))

@@ -16,9 +16,7 @@ _CLASSES = {
     "adam": keras.optimizers.Adam,
     "adamax": keras.optimizers.Adamax,
     "adamw": keras.optimizers.AdamW,
-    "ftrl": keras.optimizers.Ftrl,
     "lion": keras.optimizers.Lion,
-    "nadam": keras.optimizers.Nadam,
     "rmsprop": keras.optimizers.RMSprop,
     "sgd": keras.optimizers.SGD,
 }
@@ -44,7 +42,7 @@ class StatelessOptimizer:
 
     def initial_state(self):
         """The optimizer's variables before the first step: list of arrays."""
-        return [np.array(variable) for variable in self._rule.variables]
+        return [variable.numpy() for variable in self._rule.variables]
 
     def update(self, state, gradient, vector, rate):
         """One step: list of tensors, (W,), (W,), scalar -> vector (W,), list of tensors."""

@@ -5,7 +5,7 @@ Letters: n sequences, T steps, K frames, P steps a frame, F features, C columns 
 
 import numpy as np
 
-from ._tensorflow import keras
+from ._tensorflow import check_process, keras
 from .architecture import Architecture
 from .network import Network
 
@@ -24,6 +24,7 @@ def build_plain_model(architecture: Architecture, weights, part, n_timesteps):
 
     ``n_timesteps`` is the most that a conditional decoder says.
     """
+    check_process()
     network = Network(architecture, fast=False)
     for variable, weight in zip(network.variables, weights, strict=True):
         variable.assign(weight)

@@ -110,7 +110,7 @@ def fit_scaling(kind: str | None, sequences: Sequences) -> Scaling:
     """
     if kind == "sequence":
         return Scaling(kind, np.zeros(sequences.n_features), np.ones(sequences.n_features))
-    blocks = (sequences.read(rows, dtype=np.float64) for rows in sequences.blocks())
+    blocks = (sequences.read(rows, dtype=np.float64) for rows in sequences.blocks(2**22))
     mean, deviation = moments_of_observed(blocks)
     return Scaling(kind, mean, _nonzero(deviation, mean) if kind else np.ones_like(mean))
 
