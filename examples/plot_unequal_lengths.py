@@ -1,0 +1,85 @@
+"""
+Sequences of unequal length
+===========================
+
+A list of arrays of shape (T_i, F) is all it takes: no padding, no mask, no cutting. Here the
+sequences are digits whose rows without ink are cut off, which leaves 5 to 8 rows of 8 pixels.
+"""
+
+# %%
+# A list of arrays, split like any list.
+
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from sklearn_lstmae.datasets import crop_digits
+
+sequences, digits = crop_digits()
+sequences = [sequence / 16 for sequence in sequences]  # pixels from 0 to 1
+X_train, X_test, y_train, y_test = train_test_split(
+    sequences, digits, test_size=0.5, stratify=digits, random_state=0
+)
+lengths = np.array([len(sequence) for sequence in X_test])
+for length, count in zip(*np.unique(lengths, return_counts=True), strict=True):
+    print(f"{count:4} held-out sequences of {length} steps")
+
+# %%
+# Codes have one width whatever the length, so any classifier goes on from here.
+
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_lstmae import LSTMAutoencoderTransformer
+
+model = make_pipeline(
+    LSTMAutoencoderTransformer(scaling=None, epochs=40, random_state=0),
+    StandardScaler(),
+    LogisticRegression(max_iter=3000),
+)
+model.fit(X_train, y_train)
+right = model.predict(X_test) == y_test
+print(f"Accuracy, all held-out sequences: {right.mean():.3f}")
+print(f"Accuracy, those under 8 steps:    {right[lengths < 8].mean():.3f}")
+
+# %%
+# Padding is masked in the encoder, in the decoder and in the loss: a sequence has the same code,
+# to the bit, alone and beside longer ones.
+
+autoencoder = model[0]
+shortest = lengths.argmin()
+alone = autoencoder.transform([X_test[shortest]])[0]
+among_others = autoencoder.transform(X_test)[shortest]
+print(f"Same code alone and among others: {np.array_equal(alone, among_others)}")
+
+# %%
+# ``reconstruct`` gives each sequence back at its own length. ``inverse_transform`` sees codes
+# only, so it is told the lengths; without them it decodes as many steps as the longest had.
+
+rebuilt = autoencoder.reconstruct(X_test)
+codes = autoencoder.transform(X_test)
+decoded = autoencoder.inverse_transform(codes, lengths=lengths)
+print(f"Shape of the shortest, rebuilt:   {rebuilt[shortest].shape}, {decoded[shortest].shape}")
+
+# %%
+# Two of each length, and the same from their codes.
+
+import matplotlib.pyplot as plt
+
+shown = [row for length in (5, 6, 7, 8) for row in np.flatnonzero(lengths == length)[:2]]
+figure, axes = plt.subplots(2, len(shown), figsize=(8, 2.4), layout="constrained")
+for row, (name, images) in enumerate({"original": X_test, "rebuilt": rebuilt}.items()):
+    for ax, which in zip(axes[row], shown, strict=True):
+        ax.imshow(images[which], cmap="gray_r", vmin=0, vmax=1, extent=(0, 8, lengths[which], 0))
+        ax.set(xticks=[], yticks=[], xlim=(0, 8), ylim=(8.2, 0))
+        ax.spines[:].set_visible(False)
+        ax.axhline(lengths[which], color="tab:blue")
+    axes[row, 0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=11)
+for ax, which in zip(axes[0], shown, strict=True):
+    ax.set_title(f"{lengths[which]} steps", fontsize=11)
+
+picture = Path(__file__).parent / "images" / "unequal_lengths.png"
+figure.savefig(picture, dpi=150)
+print(f"Originals beside reconstructions: {picture.relative_to(Path(__file__).parents[1])}")
