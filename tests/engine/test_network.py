@@ -263,3 +263,31 @@ def test_building_draws_from_no_global_generator(make_architecture, keeps_random
         for fast in (True, False):
             network = Network(make_architecture(bidirectional=True), fast=fast)
             initial_weights(network.variables, np.random.default_rng(0))
+
+
+@pytest.fixture(params=["float16 arithmetic", "float64 everywhere"])
+def settings_of_the_user(request):
+    """What users may have set for Keras models of their own."""
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    if request.param == "float16 arithmetic":
+        keras.config.set_dtype_policy("mixed_float16")
+    else:
+        keras.config.set_floatx("float64")
+        keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
+def test_arithmetic_is_float32_whatever_the_user_set(
+    fast, settings_of_the_user, make_architecture, mask
+):
+    architecture = make_architecture(hidden_units=(3, 2), time_encoding=False)
+    network = Network(architecture, fast=fast)
+    weights = initial_weights(network.variables, np.random.default_rng(0))
+    for variable, weight in zip(network.variables, weights, strict=True):
+        assert variable.dtype == "float32"
+        variable.assign(weight)
+    code = network.encoder(random_input(architecture, mask), mask)
+    assert code.dtype == network.decoder(code, POSITIONS).dtype == tf.float32
