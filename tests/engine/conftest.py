@@ -48,14 +48,14 @@ def make_sequences():
 def make_reader():
     """A function of a list of (T_i, F), or of an array (N, T, F) and its lengths."""
 
-    def make(source, lengths=None, *, patch_size=1, has_missing=False, kind=None):
+    def make(source, lengths=None, *, patch_size=1, has_missing=False, kind=None, horizon=None):
         if lengths is None:
             lengths = [len(array) for array in source]
         layout = "list" if isinstance(source, list) else "3d"
         sequences = Sequences(source, np.asarray(lengths), layout, has_missing)
         n_features = sequences.n_features
         scaling = Scaling(kind, np.zeros(n_features), np.ones(n_features))
-        return FrameReader(sequences, scaling, patch_size)
+        return FrameReader(sequences, scaling, patch_size, horizon)
 
     return make
 

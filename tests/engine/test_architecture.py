@@ -30,6 +30,9 @@ def test_every_field_counts(make_architecture):
         "time_encoding": False,
         "activation": "relu",
         "tells_missing": True,
+        "decoders": ("reconstruct", "predict"),
+        "conditional": True,
+        "variational": True,
     }
     assert others.keys() == {field.name for field in dataclasses.fields(Architecture)}
     changed = {make_architecture(**{name: value}) for name, value in others.items()}
@@ -43,7 +46,9 @@ def test_it_cannot_change(make_architecture):
 
 @pytest.mark.parametrize("units", [(), (3,), (4, 2)])
 def test_from_dict_inverts_to_dict_through_json(units, make_architecture):
-    architecture = make_architecture(hidden_units=units, bottleneck="hidden", tells_missing=True)
+    architecture = make_architecture(
+        hidden_units=units, bottleneck="hidden", decoders=("reconstruct", "predict")
+    )
     description = json.loads(json.dumps(architecture.to_dict()))
     back = Architecture.from_dict(description)
     assert back == architecture
@@ -74,6 +79,13 @@ def test_frames_hold_all_steps_and_none_is_spare(make_architecture):
     for n_steps in range(1, 10):
         n_frames = architecture.n_frames(n_steps)
         assert 3 * (n_frames - 1) < n_steps <= 3 * n_frames
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_only_a_reconstruction_is_said_backwards(reverse, make_architecture):
+    architecture = make_architecture(reverse_target=reverse, decoders=("reconstruct", "predict"))
+    assert architecture.says_backwards("reconstruct") == reverse
+    assert not architecture.says_backwards("predict")
 
 
 def test_wavelengths_grow():

@@ -24,6 +24,8 @@ WIDTHS = [
     {"tells_missing": True},
     {"patch_size": 3, "tells_missing": True},
     {"activation": "relu"},
+    {"conditional": True},
+    {"decoders": ("predict",), "conditional": True, "patch_size": 2},
 ]
 # All decoders for each encoder; each encoder reads one way and both ways.
 TABLE = [
@@ -41,6 +43,7 @@ LEARNING = [
     {"bottleneck": "hidden_cell", "decoder_start": "state", "time_encoding": False},
     {"bottleneck": "cell", "decoder_start": "input", "bidirectional": True, "activation": "relu"},
     {"bottleneck": "hidden", "hidden_units": ()},
+    {"conditional": True, "decoders": ("reconstruct", "predict")},
 ]
 
 
@@ -69,6 +72,20 @@ def random_input(architecture, mask):
     return tf.constant(np.where(mask[:, :, np.newaxis], values, 0.0), tf.float32)
 
 
+def run(network, inputs, mask, **running):
+    """The code, and what each decoder says after the frames that it is told."""
+    code = network.encoder(inputs, mask, **running)
+    return [code] + [say(decoder, code, **running) for decoder in network.decoders.values()]
+
+
+def say(decoder, code, positions=None, **running):
+    previous = None
+    if decoder.architecture.conditional:
+        shape = (ROWS, FRAMES, decoder.architecture.frame_width)
+        previous = tf.constant(np.random.default_rng(2).normal(size=shape), tf.float32)
+    return decoder(code, POSITIONS if positions is None else positions, previous, **running)
+
+
 POSITIONS = np.tile(np.arange(FRAMES), (ROWS, 1))
 
 
@@ -77,14 +94,13 @@ def test_fast_and_plain_are_one_network(changes, make_architecture, mask):
     architecture = make_architecture(**changes)
     inputs = random_input(architecture, mask)
     fast, plain = make_pair(architecture)
-    codes = [network.encoder(inputs, mask) for network in (fast, plain)]
-    assert codes[0].shape == (ROWS, architecture.code_width)
-    assert_allclose(*codes, rtol=1e-5, atol=1e-5)
-    frames = [network.decoder(codes[0], POSITIONS) for network in (fast, plain)]
-    assert frames[0].shape == (ROWS, FRAMES, architecture.frame_width)
-    assert_allclose(*frames, rtol=1e-5, atol=1e-5)
-    shared = fast.decoder(codes[0], POSITIONS[:1])
-    assert_allclose(shared, frames[0], rtol=1e-6, atol=1e-6)
+    code, frames = run(fast, inputs, mask)
+    assert code.shape == (ROWS, architecture.code_width)
+    assert frames.shape == (ROWS, FRAMES, architecture.frame_width)
+    for got, expected in zip((code, frames), run(plain, inputs, mask), strict=True):
+        assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+    [decoder] = fast.decoders.values()
+    assert_allclose(say(decoder, code, POSITIONS[:1]), frames, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("changes", LEARNING, ids=describe)
@@ -93,16 +109,58 @@ def test_fast_and_plain_learn_the_same(changes, make_architecture, mask):
     inputs = random_input(architecture, mask)
     gradients = []
     for network in make_pair(architecture):
+        running = {} if gradients else {"training": True}  # the fast one comes first
         variables = [variable.value for variable in network.variables]
         with tf.GradientTape() as tape:
             tape.watch(inputs)
-            code = network.encoder(inputs, mask, training=True)
-            frames = network.decoder(code, POSITIONS, training=True)
-            loss = tf.reduce_sum(tf.square(frames - 1.0))
+            results = run(network, inputs, mask, **running)
+            loss = tf.add_n([tf.reduce_sum(tf.square(result - 1.0)) for result in results])
         gradients.append(tape.gradient(loss, [inputs, *variables]))
     names = ["inputs", *(variable.path for variable in network.variables)]
     for name, fast, plain in zip(names, *gradients, strict=True):
         assert_allclose(fast, plain, rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hidden_units": (3, 2)},
+        {"bottleneck": "hidden_cell", "decoder_start": "state", "time_encoding": False},
+        {"decoder_start": "input", "time_encoding": False, "activation": "relu"},
+    ],
+    ids=describe,
+)
+def test_frames_one_by_one_are_the_frames_at_once(changes, fast, make_architecture):
+    """A conditional decoder that is told what it said itself says it again."""
+    architecture = make_architecture(conditional=True, **changes)
+    networks = dict(zip((True, False), make_pair(architecture), strict=True))
+    decoder = networks[fast].decoders["reconstruct"]
+    code = tf.constant(
+        np.random.default_rng(0).normal(size=(ROWS, architecture.code_width)), "float32"
+    )
+    frame, states = decoder.first_step(code)
+    previous, said = [], []
+    for position in range(FRAMES):
+        previous.append(frame)
+        frame, states = decoder.next_step(code, tf.fill((1, 1), position), frame, states)
+        said.append(frame)
+    at_once = decoder(code, POSITIONS, tf.stack(previous, axis=1))
+    assert not np.any(previous[0])
+    assert_allclose(tf.stack(said, axis=1), at_once, rtol=1e-5, atol=1e-6)
+
+
+def test_a_variational_encoder_also_says_how_sure_it_is(make_architecture, mask):
+    """Its code is the mean; the further layer reads what the bottleneck reads."""
+    architecture = make_architecture(variational=True)
+    fast, plain = make_pair(architecture)
+    inputs = random_input(architecture, mask)
+    for network in (fast, plain):
+        pooled = network.encoder.pool(inputs, mask)
+        code = network.encoder(inputs, mask)
+        assert_array_equal(network.encoder.bottleneck(pooled), code)
+        assert network.encoder.spread(pooled).shape == code.shape
+    assert len(fast.variables) == len(Network(make_architecture()).variables) + 2
 
 
 def test_variables_have_the_same_names_and_shapes(make_architecture):
@@ -141,7 +199,9 @@ def test_every_column_of_the_code_and_every_frame_matters(bottleneck, start, mak
     for time in range(FRAMES):
         with tf.GradientTape() as tape:
             tape.watch(code)
-            frame = tf.reduce_sum(network.decoder(code, POSITIONS[:1], training=True)[:, time])
+            frame = tf.reduce_sum(
+                network.decoders["reconstruct"](code, POSITIONS[:1], training=True)[:, time]
+            )
         assert np.all(tape.gradient(frame, code) != 0)
 
 
@@ -149,14 +209,14 @@ def test_every_column_of_the_code_and_every_frame_matters(bottleneck, start, mak
 @pytest.mark.parametrize("time", [False, True])
 def test_frames_of_a_code_differ_in_time(start, time, make_architecture):
     network, _ = make_pair(make_architecture(decoder_start=start, time_encoding=time))
-    [frames] = network.decoder(tf.zeros((1, 2)), POSITIONS[:1]).numpy()
+    [frames] = network.decoders["reconstruct"](tf.zeros((1, 2)), POSITIONS[:1]).numpy()
     assert len(np.unique(frames, axis=0)) == FRAMES
 
 
 def test_the_time_encoding_tells_long_sequences_apart(make_architecture):
     """Positions are encoded, not counted by the state: the first layer's input never repeats."""
     network, _ = make_pair(make_architecture(decoder_start="input"))
-    [frames] = network.decoder(tf.zeros((1, 2)), np.arange(512)[np.newaxis]).numpy()
+    [frames] = network.decoders["reconstruct"](tf.zeros((1, 2)), np.arange(512)[np.newaxis]).numpy()
     assert len(np.unique(frames, axis=0)) == 512
 
 
@@ -201,8 +261,8 @@ def test_hidden_and_cell_are_the_halves_of_a_code_of_both(make_architecture, mas
     ):
         one = with_weights(architecture, weights)
         assert_array_equal(one.encoder(inputs, mask), half)
-        frames = network.decoder(tf.constant(padded), POSITIONS)
-        assert_array_equal(one.decoder(half, POSITIONS), frames)
+        frames = network.decoders["reconstruct"](tf.constant(padded), POSITIONS)
+        assert_array_equal(one.decoders["reconstruct"](half, POSITIONS), frames)
 
 
 def test_a_row_without_a_step_has_a_finite_code(make_architecture):
@@ -290,4 +350,4 @@ def test_arithmetic_is_float32_whatever_the_user_set(
         assert variable.dtype == "float32"
         variable.assign(weight)
     code = network.encoder(random_input(architecture, mask), mask)
-    assert code.dtype == network.decoder(code, POSITIONS).dtype == tf.float32
+    assert code.dtype == network.decoders["reconstruct"](code, POSITIONS).dtype == tf.float32

@@ -8,9 +8,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn_lstmae.engine.objectives import (
     LOSSES,
     add_noise,
+    count_observed,
     in_decoder_order,
     make_drop,
+    mix_own,
+    previous_frames,
     read_frames,
+    sample_code,
+    summed_divergence,
     summed_loss,
 )
 from sklearn_lstmae.sequences import scoring
@@ -86,18 +91,24 @@ def test_padding_is_not_read(patch_size, tells_missing, garbage, make_architectu
 def test_the_decoder_order_is_its_own_inverse(patch_size, make_architecture):
     architecture = make_architecture(patch_size=patch_size)
     frames = np.arange(4.0 * STEPS * 2).reshape(4, STEPS // patch_size, -1)
-    turned = in_decoder_order(architecture, frames, LENGTHS)
-    assert_array_equal(in_decoder_order(architecture, turned, LENGTHS), frames)
+    turned = in_decoder_order(architecture, "reconstruct", frames, LENGTHS)
+    assert_array_equal(in_decoder_order(architecture, "reconstruct", turned, LENGTHS), frames)
     for row, length in enumerate(LENGTHS):
         n_frames = architecture.n_frames(length)
         assert_array_equal(turned[row, :n_frames], frames[row, :n_frames][::-1])
         assert_array_equal(turned[row, n_frames:], frames[row, n_frames:])
 
 
+def test_a_prediction_is_said_in_the_order_of_time(make_architecture):
+    frames = np.arange(24.0).reshape(4, 3, 2)
+    architecture = make_architecture(decoders=("reconstruct", "predict"))
+    assert_array_equal(in_decoder_order(architecture, "predict", frames, LENGTHS), frames)
+
+
 def test_without_reversal_the_order_is_that_of_time(make_architecture):
     frames = np.arange(24.0).reshape(4, 3, 2)
     architecture = make_architecture(reverse_target=False)
-    assert_array_equal(in_decoder_order(architecture, frames, LENGTHS), frames)
+    assert_array_equal(in_decoder_order(architecture, "reconstruct", frames, LENGTHS), frames)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -105,10 +116,19 @@ def test_the_loss_sums_errors_of_observed_values(loss):
     generator = np.random.default_rng(0)
     target, output = generator.normal(scale=2, size=(2, 3, 4, 2)).astype("f4")
     observed = generator.random((3, 4, 2)) < 0.6
-    total, count = summed_loss(loss, target, output, observed)
+    total = summed_loss(loss, target, output, observed)
     expected = scoring.errors(target - output, observed, loss, "value")
-    assert count == observed.sum()
     assert_allclose(total, np.nansum(expected), rtol=1e-5)
+
+
+@PATCHES
+@pytest.mark.parametrize("tells_missing", [False, True])
+def test_observed_values_are_counted(patch_size, tells_missing, make_architecture):
+    architecture = make_architecture(patch_size=patch_size, tells_missing=tells_missing)
+    steps = make_steps(missing=tells_missing)
+    _, observed, _, _ = read(architecture, steps)
+    frames = tf.constant(steps.reshape(4, STEPS // patch_size, -1))
+    assert count_observed(architecture, frames, tf.constant(LENGTHS)) == observed.sum()
 
 
 def test_training_knows_the_losses_that_scoring_knows():
@@ -121,7 +141,7 @@ def test_the_slope_of_the_loss_is_that_of_observed_values(loss):
     observed = tf.constant([[[True, True, False, True]]])
     output = tf.Variable(tf.zeros_like(target))
     with tf.GradientTape() as tape:
-        total, _ = summed_loss(loss, target, output, observed)
+        total = summed_loss(loss, target, output, observed)
     [[gradient]] = tape.gradient(total, output).numpy()
     slopes = {"mse": [6, -1, 0, -2], "mae": [1, -1, 0, -1], "huber": [1, -0.5, 0, -1]}
     assert gradient.tolist() == slopes[loss]
@@ -130,8 +150,8 @@ def test_the_slope_of_the_loss_is_that_of_observed_values(loss):
 def test_the_loss_of_nothing_observed_is_zero_and_has_no_slope():
     output = tf.Variable(tf.ones((1, 2, 2)))
     with tf.GradientTape() as tape:
-        total, count = summed_loss("mse", tf.zeros((1, 2, 2)), output, tf.zeros((1, 2, 2), bool))
-    assert (float(total), float(count)) == (0, 0)
+        total = summed_loss("mse", tf.zeros((1, 2, 2)), output, tf.zeros((1, 2, 2), bool))
+    assert float(total) == 0
     assert not tape.gradient(total, output).numpy().any()
 
 
@@ -182,7 +202,52 @@ def test_noise_falls_on_observed_values_only():
     assert_array_equal(add_noise(values, observed, 0.0, tf.constant([1, 2])), values)
 
 
+def test_the_frame_before_the_first_is_zero():
+    frames = tf.constant(make_steps())
+    before = previous_frames(frames).numpy()
+    assert not before[:, 0].any()
+    assert_array_equal(before[:, 1:], frames[:, :-1])
+
+
+def test_some_frames_are_replaced_as_a_whole_and_have_no_slope():
+    true, own = tf.zeros((50, 20, 3)), tf.Variable(tf.ones((50, 20, 3)))
+    with tf.GradientTape() as tape:
+        mixed = mix_own(true, own, 0.25, tf.constant([1, 2]))
+    assert_allclose(mixed.numpy().mean(), 0.25, atol=0.05)
+    assert_array_equal(mixed[:, :, :1] == mixed, True)
+    assert tape.gradient(mixed, own) is None
+    for share, expected in ((0.0, true), (1.0, own)):
+        assert_array_equal(mix_own(true, own, share, tf.constant([1, 2])), expected)
+
+
+def test_codes_are_drawn_from_the_distribution_that_the_encoder_says():
+    mean = tf.constant([[1.0, -2.0]] * 20000)
+    log_variance = tf.constant([[0.0, 2.0]] * 20000)
+    drawn = sample_code(mean, log_variance, tf.constant([1, 2])).numpy()
+    assert_allclose(drawn.mean(axis=0), [1, -2], atol=0.1)
+    assert_allclose(drawn.var(axis=0), np.exp([0, 2]), rtol=0.05)
+
+
+def test_the_divergence_is_that_of_two_normal_distributions():
+    """Beside the mean of log p(z) - log q(z) over codes that were drawn."""
+    mean, log_variance = tf.constant([[0.5, -1.0]]), tf.constant([[0.3, -0.7]])
+    many = tf.ones((100000, 1))
+    drawn = sample_code(mean * many, log_variance * many, tf.constant([1, 2])).numpy()
+    deviation = np.exp(0.5 * log_variance)
+    posterior = -0.5 * np.square((drawn - mean.numpy()) / deviation) - np.log(deviation)
+    expected = (posterior + 0.5 * np.square(drawn)).sum(axis=1).mean()
+    assert_allclose(summed_divergence(mean, log_variance, [True]), expected, rtol=0.02)
+
+
+def test_only_present_rows_diverge():
+    mean, log_variance = tf.constant([[1.0], [np.inf]]), tf.zeros((2, 1))
+    assert summed_divergence(mean, log_variance, [True, False]) == 0.5
+    assert summed_divergence(0 * mean[:1], log_variance[:1], [True]) == 0
+
+
 def test_dropout_and_noise_draw_from_no_global_generator(keeps_random_states):
     with keeps_random_states():
         make_drop(0.5, tf.constant([1, 2]))(tf.ones((2, 3)))
         add_noise(tf.zeros((1, 2, 3)), np.ones((1, 2, 3), bool), 1.0, tf.constant([1, 2]))
+        sample_code(tf.zeros((1, 2)), tf.zeros((1, 2)), tf.constant([1, 2]))
+        mix_own(tf.zeros((1, 2, 3)), tf.ones((1, 2, 3)), 0.5, tf.constant([1, 2]))
