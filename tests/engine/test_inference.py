@@ -11,11 +11,14 @@ from sklearn_lstmae.engine.inference import FittedNetwork, n_threads
 from sklearn_lstmae.engine.program import BLOCK_ROWS, get_program
 from sklearn_lstmae.sequences import scoring
 
+RECONSTRUCT = ("reconstruct",)
+
 # Odd widths: then the rows of a block begin at different places of vectorized kernels.
 KINDS = {
     "default": {"hidden_units": (37,), "latent_dim": 3},
     "missing, frames of 2": {"tells_missing": True, "patch_size": 2, "bidirectional": True},
     "two states": {"bottleneck": "hidden_cell", "hidden_units": (5, 3), "latent_dim": 3},
+    "conditional": {"conditional": True, "hidden_units": (5, 3), "latent_dim": 3},
 }
 # Short ones, and such as are computed at a rounded number of frames; several of each.
 LENGTHS = np.array([5, 1, 17, 18, 33, 36, 2, 35, 40] * 4)
@@ -142,15 +145,16 @@ def test_reconstructions_are_decoded_codes(case):
     steps = case.network.decode(case.network.encode(reader), LENGTHS)
     seen = np.zeros(len(LENGTHS), int)
 
-    def compare(rows, block, output):
+    def compare(rows, block, outputs):
         rows = np.arange(len(LENGTHS))[rows]
-        assert output.shape == block.batch.values.shape
-        assert_array_equal(block.batch.lengths, LENGTHS[rows])
+        target, output = block.targets["reconstruct"], outputs["reconstruct"]
+        assert output.shape == target.values.shape
+        assert_array_equal(target.lengths, LENGTHS[rows])
         for row, got in zip(rows, output, strict=True):
             assert_array_equal(got[: LENGTHS[row]], steps[row, : LENGTHS[row]])
         return rows
 
-    for rows in case.network.map_reconstructions(reader, compare):
+    for rows in case.network.map_outputs(reader, RECONSTRUCT, compare):
         seen[rows] += 1
     assert_array_equal(seen, 1)
 
@@ -165,9 +169,9 @@ def test_mean_losses_are_means_over_observed_values(case, loss):
         np.nanmean(scoring.errors(batch.values - prediction, batch.mask, loss, "value"))
         for prediction in (output, center)
     ]
-    got = case.network.mean_losses(reader, loss, center)
-    assert_allclose(got, expected, rtol=1e-5)
-    assert_allclose(case.network.mean_losses(reader, loss)[0], got[0])
+    got = case.network.mean_losses(reader, RECONSTRUCT, loss, center)
+    assert_allclose(np.ravel(got), expected, rtol=1e-5)
+    assert_allclose(case.network.mean_losses(reader, RECONSTRUCT, loss)[0], got[0])
 
 
 def test_a_scaling_by_sequence_appends_its_statistics(cases):
@@ -224,18 +228,18 @@ def test_using_a_network_leaves_its_weights_alone(case):
 
 
 def test_an_error_of_the_function_is_raised(cases):
-    def fail(rows, block, output):
+    def fail(rows, block, outputs):
         raise LookupError("from the function")
 
     default = cases["default"]
     with pytest.raises(LookupError, match="from the function"):
-        default.network.map_reconstructions(default.reader(default.random(LENGTHS)), fail)
+        default.network.map_outputs(default.reader(default.random(LENGTHS)), RECONSTRUCT, fail)
 
 
 def test_inference_draws_from_no_global_generator(case, keeps_random_states):
     reader = case.reader(case.random(LENGTHS))
     with keeps_random_states():
-        case.network.mean_losses(reader, "mse")
+        case.network.mean_losses(reader, RECONSTRUCT, "mse")
 
 
 @pytest.mark.parametrize("block_values", [program.BLOCK_VALUES, 2000])

@@ -15,13 +15,13 @@ from sklearn_lstmae.engine.network import Network
 from sklearn_lstmae.engine.program import (
     CACHED_PROGRAMS,
     Program,
-    Recipe,
-    TrainingSteps,
     clear_programs,
     get_program,
 )
+from sklearn_lstmae.engine.steps import Recipe, TrainingSteps
 
 RECIPE = Recipe("mse", 0.0, 0.0, "adam", 1.0, shards=1, xla=False)
+SHARES = np.array([1.0, 0.0], "f4")  # of the reconstruction, of the divergence
 LENGTHS = np.array([5, 1, 4, 3], np.int32)
 FRAMES = np.random.default_rng(0).normal(size=(4, 5, 2)).astype("f4")
 
@@ -39,9 +39,9 @@ def weights(program):
 def train_a_little(program, weights, recipe=RECIPE, n_rows=4):
     steps = program.training_steps(recipe)
     order = np.arange(4, dtype=np.int32).reshape(1, recipe.shards, -1) % n_rows
-    data = FRAMES[:n_rows], LENGTHS[:n_rows]
+    tables = [(FRAMES[:n_rows], LENGTHS[:n_rows])]
     rates = np.array([0.1], "f4")
-    return steps(weights, steps.initial_state(), *data, order, rates, 0, 0)
+    return steps(weights, steps.initial_state(), tables, order, rates, SHARES, 0, 0)
 
 
 # What is compiled, and when --------------------------------------------------------------
@@ -149,7 +149,7 @@ training.XLA_WORK = 0
 architecture = Architecture(
     1, 1, 1, (2,), False, "dense", "last", False, "state", False, "tanh", False
 )
-plan = TrainingPlan(2, 4, 0.01, "mse", "sgd", None, 0.0, 0.0, None, 0)
+plan = TrainingPlan(2, 4, 0.01, "mse", "sgd", None, 0.0, 0.0, (1.0,), 0.0, None, 0)
 for n_rows in (5, 5, 9, 16):
     sequences = Sequences(np.zeros((n_rows, 3, 1), "f4"), np.full(n_rows, 3), "3d")
     reader = FrameReader(sequences, Scaling(None, np.zeros(1), np.ones(1)), 1)
@@ -215,15 +215,29 @@ def test_using_a_program_draws_from_no_global_generator(make_architecture, keeps
 # One training step -----------------------------------------------------------------------
 
 
-def steps_of(program, weights, recipe, *, frames=FRAMES, lengths=LENGTHS, order=None, n_steps=3):
+def steps_of(
+    program,
+    weights,
+    recipe,
+    *,
+    frames=FRAMES,
+    lengths=LENGTHS,
+    future=(),
+    shares=SHARES,
+    order=None,
+    n_steps=3,
+    seed=7,
+):
     """Weights, losses and counts after some minibatches of all rows."""
     if order is None:
         order = np.tile(np.arange(4, dtype=np.int32), (n_steps, 1))
     steps = program.training_steps(recipe)
     order = np.asarray(order, np.int32).reshape(n_steps, recipe.shards, -1)
     rates = np.full(n_steps, 0.05, "f4")
+    tables = [(frames, lengths), *future]
+    shares = np.asarray(shares, "f4")
     weights, _, errors, counts = steps(
-        weights, steps.initial_state(), frames, lengths, order, rates, 7, 0
+        weights, steps.initial_state(), tables, order, rates, shares, seed, 0
     )
     return np.concatenate([w.ravel() for w in weights]), errors, counts
 
@@ -319,13 +333,13 @@ def test_a_step_goes_down_the_gradient_of_the_mean_loss(reverse, make_architectu
         variable.assign(weight)
     with tf.GradientTape() as tape:
         code = network.encoder(tf.constant(FRAMES), tf.constant(mask))
-        output = network.decoder(code, np.tile(np.arange(5), (4, 1)))
+        output = network.decoders["reconstruct"](code, np.tile(np.arange(5), (4, 1)))
         loss = tf.reduce_mean(tf.boolean_mask(tf.square(output - target), mask))
     gradients = tape.gradient(loss, [variable.value for variable in network.variables])
     step = np.concatenate([w.ravel() for w in weights]) - after
     gradient = np.concatenate([g.numpy().ravel() for g in gradients])
     assert_allclose(step / 0.05, gradient, rtol=1e-3, atol=1e-5)
-    assert_allclose(error / count, loss, rtol=1e-5)
+    assert_allclose(error[0] / count[0], loss, rtol=1e-5)
 
 
 def test_the_order_of_rows_in_a_minibatch_has_no_effect(program, weights):
@@ -349,7 +363,7 @@ def test_missing_values_have_no_effect_on_the_loss(make_architecture):
 
 def test_the_loss_falls(program, weights):
     _, errors, _ = steps_of(program, weights, make_recipe(), n_steps=60)
-    assert errors[-1] < 0.7 * errors[0]
+    assert errors[-1, 0] < 0.7 * errors[0, 0]
 
 
 @pytest.mark.parametrize("changes", [{"dropout": 0.5}, {"noise": 1.0}])
@@ -360,13 +374,14 @@ def test_noise_and_dropout_follow_seed_and_step(changes, program, weights):
 
     def error(seed, first_step, recipe=recipe):
         rates, state = np.zeros(1, "f4"), program.training_steps(recipe).initial_state()
-        _, _, errors, _ = steps(weights, state, FRAMES, LENGTHS, order, rates, seed, first_step)
-        return float(errors[0])
+        tables = [(FRAMES, LENGTHS)]
+        _, _, errors, _ = steps(weights, state, tables, order, rates, SHARES, seed, first_step)
+        return float(errors[0, 0])
 
     assert error(1, 2) == error(1, 2)
     assert len({error(1, 2), error(1, 3), error(2, 2), error(2, 3)}) == 4
-    _, [plain, *_], _ = steps_of(program, weights, make_recipe())
-    assert error(1, 2) != plain
+    _, errors, _ = steps_of(program, weights, make_recipe())
+    assert error(1, 2) != errors[0, 0]
 
 
 def test_steps_in_one_call_or_in_many_are_the_same_to_the_bit(program, weights):
@@ -379,8 +394,9 @@ def test_steps_in_one_call_or_in_many_are_the_same_to_the_bit(program, weights):
     def run(parts):
         current, state = weights, steps.initial_state()
         for part in np.split(np.arange(6), parts):
+            tables, start = [(FRAMES, LENGTHS)], int(part[0])
             current, state, *_ = steps(
-                current, state, FRAMES, LENGTHS, order[part], rates[part], 3, int(part[0])
+                current, state, tables, order[part], rates[part], SHARES, 3, start
             )
         return np.concatenate([w.ravel() for w in [*current, *state]])
 

@@ -23,6 +23,8 @@ PLAN = TrainingPlan(
     clipnorm=1.0,
     dropout=0.0,
     noise=0.0,
+    shares=(1.0,),
+    kl_weight=0.0,
     patience=None,
     seed=3,
 )
@@ -102,8 +104,10 @@ def test_partly_filled_frames_count_what_they_hold(
 
 def assert_same_loss(architecture, reader, loss):
     trained = train(architecture, make_plan(learning_rate=0.0, loss=loss, epochs=2), reader)
-    expected, _ = FittedNetwork(architecture, trained.weights).mean_losses(reader, loss)
+    network = FittedNetwork(architecture, trained.weights)
+    [expected], _ = network.mean_losses(reader, architecture.decoders, loss)
     assert_allclose(trained.history["loss"], [expected] * 2, rtol=1e-5)
+    assert trained.history["reconstruct_loss"] == trained.history["loss"]
 
 
 def test_frames_of_ragged_sequences_with_missing_values_are_learned(
@@ -305,7 +309,7 @@ def test_each_epoch_is_reported(architecture, reader, validation):
     report = Recorder()
     trained = train(architecture, PLAN, reader, validation, report)
     assert report.epochs == [1, 2, 3, 4]
-    assert trained.history.keys() == {"loss", "val_loss"}
+    assert trained.history.keys() == {"loss", "reconstruct_loss", "val_loss"}
     for name, numbers in trained.history.items():
         assert [losses[name] for losses in report.losses] == numbers
     assert all(losses.keys() == trained.history.keys() for losses in report.losses)
@@ -319,7 +323,7 @@ def test_reported_weights_are_those_of_the_epoch(architecture, reader, validatio
     trained = train(architecture, PLAN, reader, validation, report)
     for weights, val_loss in zip(report.weights, trained.history["val_loss"], strict=True):
         network = FittedNetwork(architecture, weights)
-        assert network.mean_losses(validation, "mse")[0] == val_loss
+        assert network.mean_losses(validation, ("reconstruct",), "mse")[0] == [val_loss]
 
 
 @pytest.mark.parametrize("stop_at", [1, 3])
@@ -343,7 +347,7 @@ def test_an_error_of_the_report_ends_training(architecture, reader):
 def test_without_validation_the_last_epoch_is_the_best(architecture, reader):
     trained = train(architecture, make_plan(learning_rate=5.0), reader)
     assert trained.best_epoch == 4
-    assert trained.history.keys() == {"loss"}
+    assert trained.history.keys() == {"loss", "reconstruct_loss"}
 
 
 @pytest.mark.parametrize("patience", [None, 1, 2])
@@ -358,7 +362,7 @@ def test_the_weights_of_the_best_epoch_are_kept(patience, architecture, reader, 
     for weight, best in zip(trained.weights, report.weights[trained.best_epoch - 1], strict=True):
         assert_array_equal(weight, best)
     network = FittedNetwork(architecture, trained.weights)
-    assert network.mean_losses(validation, "mse")[0] == min(val_loss)
+    assert network.mean_losses(validation, ("reconstruct",), "mse")[0] == [min(val_loss)]
     if patience is None:
         assert len(val_loss) == 30
     else:
