@@ -28,7 +28,7 @@ SORTED_BATCHES = 8
 
 # From this work on, in minibatches times LSTM steps, compiling with XLA (2 to 3 s) pays off:
 # measured on two cores, a step then takes 20 to 30 µs less.
-XLA_WORK = 60_000
+XLA_WORK = 40_000
 
 
 @dataclass
