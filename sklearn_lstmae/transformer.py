@@ -361,7 +361,7 @@ class LSTMAutoencoderTransformer(
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If the reconstruction is no better than predicting the mean, or if early stopping
+            If the fit is no better than predicting the mean, or if early stopping
             never stopped.
         """
         check_parameters(self)

@@ -10,7 +10,7 @@ from sklearn_lstmae import LSTMAutoencoderTransformer
 
 # The checks fit noise for one epoch, which is no better than the mean: the warning says the truth.
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:The reconstruction is no better:sklearn.exceptions.ConvergenceWarning"
+    "ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning"
 )
 
 SMALL = LSTMAutoencoderTransformer(latent_dim=2, hidden_units=(4,), epochs=1, random_state=0)

@@ -18,7 +18,7 @@ from sklearn_lstmae import LSTMAutoencoderTransformer
 
 # Two or three epochs are often no better than the mean: the warning says the truth.
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:The reconstruction is no better:sklearn.exceptions.ConvergenceWarning"
+    "ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning"
 )
 
 CONFIGURATIONS = {

@@ -14,7 +14,7 @@ from sklearn_lstmae._fitting import resolve_patch_size
 
 # One or two epochs are often no better than the mean: the warning says the truth.
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:The reconstruction is no better:sklearn.exceptions.ConvergenceWarning"
+    "ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning"
 )
 
 X = np.random.default_rng(0).normal(size=(24, 6, 2)).astype(np.float32)
@@ -434,7 +434,7 @@ def test_verbose(verbose, stream, capfd, plain):
         assert re.search(r" 3/3 \[\d+:\d+<\d+:\d+,", last)  # epochs, time, time left
         assert f"loss {model.history_['loss'][-1]:.4g}" in last
     if stream == "out":
-        lines = [f"loss {loss:.4g}" for loss in model.history_["loss"]]
+        lines = [f"loss {loss:.4g}, reconstruct_loss {loss:.4g}" for loss in model.history_["loss"]]
         assert text.splitlines() == [f"epoch {i}/3: {line}" for i, line in enumerate(lines, 1)]
     assert_array_equal(flat(model), flat(make(epochs=3).fit(X)))
 
@@ -450,11 +450,16 @@ REFUSED = {
     "bidirectional": [2, "yes", None],
     "bottleneck": ["state", None, 1],
     "pooling": ["max", None],
+    "objective": ["forecast", None],
+    "horizon": [0, -1, 2.5, "3", True, NAN],
+    "prediction_weight": [0.0, 1.0, -0.1, NAN, "0.5", None],
+    "conditional": [2, "yes", None],
     "reverse_target": [2, "no", None],
     "decoder_start": ["output", None],
     "time_encoding": [2, None],
     "dropout": [-0.1, 1.0, 1, NAN, "0", None],
     "noise": [-0.1, INF, NAN, "0", None],
+    "kl_weight": [-0.1, INF, NAN, "0", None],
     "activation": ["sigmoid", None, len],
     "loss": ["rmse", None, len],
     "scaling": ["minmax", True, 1],
