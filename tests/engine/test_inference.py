@@ -10,6 +10,7 @@ from sklearn_lstmae.engine import program
 from sklearn_lstmae.engine.inference import FittedNetwork, n_threads
 from sklearn_lstmae.engine.program import BLOCK_ROWS, get_program
 from sklearn_lstmae.sequences import scoring
+from sklearn_lstmae.sequences.frames import Horizon
 
 RECONSTRUCT = ("reconstruct",)
 
@@ -291,3 +292,69 @@ def test_in_small_blocks_a_row_has_the_code_it_has_alone(case, monkeypatch):
         assert_array_equal(case.network.encode(alone), codes[row : row + 1])
         [decoded] = case.network.decode(codes[row : row + 1], alone.lengths)
         assert_array_equal(decoded, steps[row, : len(decoded)])
+
+
+# Several decoders ------------------------------------------------------------------------
+
+BOTH = ("reconstruct", "predict")
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "conditional"])
+def composite(request, make_architecture, make_reader):
+    architecture = make_architecture(
+        decoders=BOTH, patch_size=2, tells_missing=True, conditional=request.param
+    )
+    return Case(architecture, make_reader)
+
+
+AHEAD = LENGTHS + 3
+
+
+@pytest.mark.parametrize("steps", [None, 3])
+def test_each_decoder_says_what_stands_in_place_of_its_target(steps, composite):
+    sequences = composite.random(AHEAD)
+    reader = composite.reader(sequences, horizon=Horizon(steps))
+    codes = composite.network.encode(reader)
+    past = AHEAD if steps is None else LENGTHS
+    alone = composite.reader([s[:n] for s, n in zip(sequences, past, strict=True)])
+    assert_array_equal(composite.network.encode(alone), codes)  # the future is not seen
+    lengths = {"reconstruct": past, "predict": AHEAD - 1 if steps is None else np.full(36, 3)}
+    said = {name: composite.network.decode(codes, lengths[name], name) for name in BOTH}
+
+    def compare(rows, block, outputs):
+        assert outputs.keys() == set(BOTH)
+        for name in BOTH:
+            assert outputs[name].shape == block.targets[name].values.shape
+            for row, output in zip(np.arange(36)[rows], outputs[name], strict=True):
+                length = lengths[name][row]
+                assert_allclose(output[:length], said[name][row, :length], rtol=1e-4, atol=1e-5)
+        return len(outputs["predict"])
+
+    assert sum(composite.network.map_outputs(reader, BOTH, compare)) == 36
+
+
+def test_mean_losses_are_those_of_the_decoders_asked(composite):
+    sequences = composite.random(AHEAD)
+    reader = composite.reader(sequences, horizon=Horizon(3))
+    center = np.array([0.5, -1.0])
+    got = composite.network.mean_losses(reader, BOTH, "mae", center)
+    codes = composite.network.encode(reader)
+    for place, name in enumerate(BOTH):
+        [one], [constant] = composite.network.mean_losses(reader, (name,), "mae", center)
+        assert (one, constant) == (got[0][place], got[1][place])
+        parts = [
+            s[:n] if name == "reconstruct" else s[n:]
+            for s, n in zip(sequences, LENGTHS, strict=True)
+        ]
+        said = composite.network.decode(codes, np.array([len(p) for p in parts]), name)
+        for number, output in ((one, said), (constant, np.broadcast_to(center, said.shape))):
+            errors = [np.abs(p - o[: len(p)]) for p, o in zip(parts, output, strict=True)]
+            assert_allclose(number, np.nanmean(np.concatenate(errors)), rtol=1e-4)
+
+
+def test_a_longer_forecast_begins_with_the_shorter_one(composite):
+    codes = composite.network.encode(composite.reader(composite.random(LENGTHS)))
+    long = composite.network.decode(codes, np.full(36, 30), "predict")
+    for n_steps in (1, 5, 16):
+        short = composite.network.decode(codes, np.full(36, n_steps), "predict")
+        assert_allclose(short, long[:, :n_steps], rtol=1e-4, atol=1e-5)

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sklearn_lstmae.engine import steps as training_steps
 from sklearn_lstmae.engine.network import Network
 from sklearn_lstmae.engine.program import (
     CACHED_PROGRAMS,
@@ -402,6 +403,343 @@ def test_steps_in_one_call_or_in_many_are_the_same_to_the_bit(program, weights):
 
     assert_array_equal(run([]), run([1, 2, 3, 4, 5]))
     assert_array_equal(run([]), run([4]))
+
+
+# A step of several decoders --------------------------------------------------------------
+
+FUTURE = np.random.default_rng(2).normal(size=(4, 3, 2)).astype("f4")
+AHEAD = np.array([2, 3, 1, 2], np.int32)
+
+
+@pytest.fixture(scope="module")
+def composite(make_architecture):
+    return get_program(make_architecture(decoders=("reconstruct", "predict")))
+
+
+@pytest.fixture(scope="module")
+def composite_weights(composite):
+    return composite.initial_weights(np.random.default_rng(0))
+
+
+def composite_step(composite, weights, shares, *, n_steps=1, **changes):
+    recipe = make_recipe(**({"optimizer": "sgd", "clipnorm": None} | changes))
+    return steps_of(
+        composite, weights, recipe, future=[(FUTURE, AHEAD)], shares=shares, n_steps=n_steps
+    )
+
+
+@pytest.mark.parametrize(
+    ("shards", "xla"), [(1, False), (2, False), (2, True)], ids=["whole", "halves", "xla"]
+)
+def test_several_decoders_go_down_the_weighted_sum_of_their_mean_losses(
+    shards, xla, composite, composite_weights
+):
+    """Each mean is over the values of the whole minibatch, however it is cut into shards."""
+    shares = [0.3, 0.7, 0.0]
+    after, [errors], [counts] = composite_step(
+        composite, composite_weights, shares, shards=shards, xla=xla
+    )
+
+    targets, masks = {"reconstruct": FRAMES.copy(), "predict": FUTURE}, {}
+    for row, length in zip(targets["reconstruct"], LENGTHS, strict=True):
+        row[:length] = row[:length][::-1]
+    for name, lengths in (("reconstruct", LENGTHS), ("predict", AHEAD)):
+        masks[name] = np.arange(targets[name].shape[1]) < lengths[:, np.newaxis]
+    network = Network(composite.architecture, fast=False)
+    for variable, weight in zip(network.variables, composite_weights, strict=True):
+        variable.assign(weight)
+    with tf.GradientTape() as tape:
+        code = network.encoder(tf.constant(FRAMES), tf.constant(masks["reconstruct"]))
+        means = []
+        for name, target in targets.items():
+            output = network.decoders[name](code, np.tile(np.arange(target.shape[1]), (4, 1)))
+            difference = tf.boolean_mask(tf.square(output - target), masks[name])
+            means.append(tf.reduce_mean(difference))
+        loss = 0.3 * means[0] + 0.7 * means[1]
+    gradients = tape.gradient(loss, [variable.value for variable in network.variables])
+    step = np.concatenate([w.ravel() for w in composite_weights]) - after
+    gradient = np.concatenate([g.numpy().ravel() for g in gradients])
+    assert_allclose(step / 0.05, gradient, rtol=1e-3, atol=1e-5)
+    n_values = [2 * LENGTHS.sum(), 2 * AHEAD.sum()]
+    assert_array_equal(counts, [*n_values, sum(n_values)])
+    assert_allclose(errors[:2] / counts[:2], means, rtol=1e-5)
+    assert errors[2] == 0
+
+
+@pytest.mark.parametrize("spared", [0, 1])
+def test_a_decoder_without_a_share_does_not_learn(spared, composite, composite_weights):
+    shares = np.eye(3)[1 - spared]
+    after, *_ = composite_step(composite, composite_weights, shares)
+    before = np.concatenate([w.ravel() for w in composite_weights])
+    parts = [composite.network.encoder, *composite.network.decoders.values()]
+    sizes = [sum(int(np.prod(v.shape)) for v in part.variables) for part in parts]
+    changed = [part.any() for part in np.split(after - before, np.cumsum(sizes)[:-1])]
+    assert changed == [True, spared == 1, spared == 0]
+
+
+def test_each_row_is_trained_with_its_own_future(composite, composite_weights):
+    recipe = make_recipe()
+    orders = [[0, 1, 2, 3]], [[2, 0, -1, 1]], [[2, 0, 1, 3]]
+    whole, without, other = (
+        steps_of(
+            composite,
+            composite_weights,
+            recipe,
+            future=[(FUTURE, AHEAD)],
+            shares=[0.5, 0.5, 0.0],
+            order=order,
+            n_steps=1,
+        )
+        for order in orders
+    )
+    for value, same in zip(whole, other, strict=True):
+        assert_allclose(value, same, rtol=1e-4, atol=1e-5)
+    assert_array_equal(without[2], whole[2] - [[6, 4, 10]])
+
+
+def test_a_minibatch_with_nothing_to_predict_learns_the_rest(make_architecture):
+    """Such as one whose last steps are all missing."""
+    architecture = make_architecture(decoders=("reconstruct", "predict"), tells_missing=True)
+    program = get_program(architecture)
+    weights = program.initial_weights(np.random.default_rng(0))
+    recipe = make_recipe(optimizer="sgd")
+    after, errors, counts = steps_of(
+        program,
+        weights,
+        recipe,
+        future=[(np.full_like(FUTURE, np.nan), AHEAD)],
+        shares=[0.5, 0.5, 0.0],
+        n_steps=2,
+    )
+    assert np.isfinite(after).all()
+    assert not errors[:, 1].any()
+    assert not counts[:, 1].any()
+    assert errors[1, 0] < errors[0, 0]
+
+
+# Conditional decoders --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def conditional(make_architecture):
+    """Two decoders of two layers, the first of which speaks backwards."""
+    decoders = ("reconstruct", "predict")
+    return get_program(
+        make_architecture(decoders=decoders, conditional=True, bottleneck="hidden_cell")
+    )
+
+
+def drawn_weights(program):
+    """Such that every part of the network has an effect."""
+    generator = np.random.default_rng(0)
+    return [
+        weight + 0.3 * generator.normal(size=weight.shape).astype("f4")
+        for weight in program.initial_weights(generator)
+    ]
+
+
+def plain_network(program, weights):
+    network = Network(program.architecture, fast=False)
+    for variable, weight in zip(network.variables, weights, strict=True):
+        variable.assign(weight)
+    return network
+
+
+@pytest.mark.parametrize("name", ["reconstruct", "predict"])
+def test_a_conditional_decoder_reads_its_own_previous_frames(name, conditional):
+    """Free-running, frame by frame and told what it said are three ways to the same frames."""
+    weights = drawn_weights(conditional)
+    width = conditional.architecture.code_width
+    codes = np.random.default_rng(1).normal(size=(4, width)).astype("f4")
+    said = conditional.decode(weights, codes, LENGTHS, 5, name)
+    if conditional.architecture.says_backwards(name):
+        for row, length in zip(said, LENGTHS, strict=True):
+            row[:length] = row[:length][::-1]
+    decoder = plain_network(conditional, weights).decoders[name]
+
+    frame, states = decoder.first_step(tf.constant(codes))
+    assert not np.any(frame)
+    frames = []
+    for step in range(5):
+        frame, states = decoder.next_step(codes, np.full((1, 1), step), frame, states)
+        frames.append(frame)
+    frames = np.stack(frames, axis=1)
+    previous = np.pad(frames[:, :-1], ((0, 0), (1, 0), (0, 0)))
+    told = decoder(codes, np.tile(np.arange(5), (4, 1)), previous)
+    assert_allclose(told, frames, rtol=1e-4, atol=1e-5)
+    for row, length in enumerate(LENGTHS):
+        assert_allclose(said[row, :length], frames[row, :length], rtol=1e-4, atol=1e-5)
+
+
+def test_what_a_conditional_decoder_reads_matters(conditional):
+    weights = drawn_weights(conditional)
+    decoder = plain_network(conditional, weights).decoders["predict"]
+    codes = np.ones((4, conditional.architecture.code_width), "f4")
+    positions = np.tile(np.arange(5), (4, 1))
+    read = np.random.default_rng(0).normal(size=(4, 5, 2)).astype("f4")
+    changed = read.copy()
+    changed[:, 2] += 1
+    one, two = (decoder(codes, positions, previous).numpy() for previous in (read, changed))
+    assert_array_equal(one[:, :2], two[:, :2])
+    assert (np.abs(one - two)[:, 2:].max(axis=(1, 2)) > 1e-4).all()
+
+
+def test_a_conditional_decoder_is_trained_on_true_and_on_own_frames(conditional, monkeypatch):
+    """With no share of its own, and with nothing else, its loss is that of plain Keras."""
+    weights = drawn_weights(conditional)
+    target = FRAMES.copy()
+    for row, length in zip(target, LENGTHS, strict=True):
+        row[:length] = row[:length][::-1]
+    network = plain_network(conditional, weights)
+    sets = [("reconstruct", target, LENGTHS), ("predict", FUTURE, AHEAD)]
+    mask = np.arange(5) < LENGTHS[:, np.newaxis]
+    code = network.encoder(tf.constant(FRAMES), tf.constant(mask))
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(training_steps, "OWN_SHARE", share)
+        program = Program(conditional.architecture)
+        _, [errors], _ = steps_of(
+            program,
+            weights,
+            make_recipe(),
+            future=[(FUTURE, AHEAD)],
+            shares=[0.5, 0.5, 0.0],
+            n_steps=1,
+        )
+        for error, (name, values, lengths) in zip(errors[:2], sets, strict=True):
+            observed = np.arange(values.shape[1]) < lengths[:, np.newaxis]
+            positions = np.tile(np.arange(values.shape[1]), (4, 1))
+            values = np.where(observed[:, :, np.newaxis], values, 0)
+            before = np.pad(values[:, :-1], ((0, 0), (1, 0), (0, 0)))
+            output = network.decoders[name](code, positions, before).numpy()
+            if share:
+                before = np.pad(output[:, :-1], ((0, 0), (1, 0), (0, 0)))
+                output = network.decoders[name](code, positions, before).numpy()
+            expected = np.square(output - values)[observed].sum()
+            assert_allclose(error, expected, rtol=1e-4)
+
+
+def test_a_conditional_step_is_the_same_when_compiled(conditional, monkeypatch):
+    """But for which frames are its own: XLA draws other numbers from a seed."""
+    monkeypatch.setattr(training_steps, "OWN_SHARE", 1.0)
+    fresh = Program(conditional.architecture)
+    graph, compiled = (
+        steps_of(
+            fresh,
+            drawn_weights(conditional),
+            make_recipe(xla=xla),
+            future=[(FUTURE, AHEAD)],
+            shares=[0.5, 0.5, 0.0],
+        )
+        for xla in (False, True)
+    )
+    for value, same in zip(compiled, graph, strict=True):
+        assert_allclose(value, same, rtol=1e-3, atol=1e-4)
+
+
+def test_which_frames_are_its_own_follows_seed_and_step(conditional):
+    weights = drawn_weights(conditional)
+
+    def errors(seed):
+        return steps_of(
+            conditional,
+            weights,
+            make_recipe(),
+            future=[(FUTURE, AHEAD)],
+            shares=[0.0, 0.0, 0.0],
+            n_steps=2,
+            seed=seed,
+        )[1][:, :2]
+
+    assert_array_equal(errors(1), errors(1))
+    drawn = [*errors(1).T.tolist(), *errors(2).T.tolist()]
+    assert all(first != second for first, second in drawn)  # two steps of the same weights
+    assert len({tuple(both) for both in drawn}) == 4
+
+
+def test_a_longer_forecast_begins_with_the_shorter_one(conditional):
+    weights = drawn_weights(conditional)
+    width = conditional.architecture.code_width
+    codes = np.random.default_rng(1).normal(size=(4, width)).astype("f4")
+    long = conditional.decode(weights, codes, np.full(4, 9), 9, "predict")
+    for n_steps in (1, 4, 8):
+        short = conditional.decode(weights, codes, np.full(4, n_steps), n_steps, "predict")
+        assert_allclose(short, long[:, :n_steps], rtol=1e-5, atol=1e-6)
+
+
+# Variational codes -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def variational(make_architecture):
+    return get_program(make_architecture(variational=True))
+
+
+def with_spread(program, weights, kernel, bias):
+    """Weights in which what the encoder says of the log-variance is set: a factor, a number."""
+    parts = {v.path: weight for v, weight in zip(program.network.variables, weights, strict=True)}
+    spread = [variable.path for variable in program.network.encoder.spread.weights]
+    parts[spread[0]] = parts[spread[0]] * np.float32(kernel)
+    parts[spread[1]] = np.full_like(parts[spread[1]], bias)
+    return list(parts.values())
+
+
+def test_a_code_is_the_mean_whatever_its_spread(variational):
+    weights = drawn_weights(variational)
+    codes = variational.encode(weights, FRAMES, LENGTHS)
+    for bias in (-5, 5):
+        other = with_spread(variational, weights, 1, bias)
+        assert_array_equal(variational.encode(other, FRAMES, LENGTHS), codes)
+
+
+def test_a_code_without_spread_is_trained_like_a_plain_one(variational, make_architecture):
+    plain = get_program(make_architecture())
+    weights = drawn_weights(variational)
+    certain = with_spread(variational, weights, 0, -60)
+    spread = {variable.path for variable in variational.network.encoder.spread.weights}
+    fewer = [
+        weight
+        for variable, weight in zip(variational.network.variables, certain, strict=True)
+        if variable.path not in spread
+    ]
+    _, expected, _ = steps_of(plain, fewer, make_recipe(), n_steps=1)
+    _, got, _ = steps_of(variational, certain, make_recipe(), n_steps=1)
+    assert_allclose(got[:, 0], expected[:, 0], rtol=1e-4)
+    uncertain = with_spread(variational, weights, 0, 0)
+    losses = [
+        steps_of(variational, uncertain, make_recipe(), n_steps=1, seed=seed)[1][0, 0]
+        for seed in (1, 1, 2)
+    ]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_the_divergence_is_that_of_the_codes_and_a_standard_normal_has_none(variational):
+    weights = drawn_weights(variational)
+    codes = variational.encode(weights, FRAMES, LENGTHS)
+    for log_variance in (0.0, 1.5):
+        said = with_spread(variational, weights, 0, log_variance)
+        _, [errors], _ = steps_of(variational, said, make_recipe(), n_steps=1)
+        spread = codes.shape[1] * (np.exp(log_variance) - 1 - log_variance)
+        expected = 0.5 * (np.square(codes).sum(axis=1) + spread).sum()
+        assert_allclose(errors[1], expected, rtol=1e-4)
+    nothing = [np.zeros_like(weight) for weight in weights]
+    _, [errors], _ = steps_of(variational, nothing, make_recipe(), n_steps=1)
+    assert errors[1] == 0
+
+
+def test_rows_that_are_absent_do_not_diverge(variational):
+    said = with_spread(variational, drawn_weights(variational), 0, -60)
+    options = {"shares": [1.0, 0.1], "n_steps": 1}
+    few = steps_of(variational, said, make_recipe(), order=[[0, 1]], **options)
+    got = steps_of(variational, said, make_recipe(), order=[[0, -1, -1, 1]], **options)
+    for value, expected in zip(got, few, strict=True):
+        assert_allclose(value, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_divergence_alone_leads_to_the_standard_normal(variational):
+    weights = drawn_weights(variational)
+    options = {"shares": [0.0, 1.0], "n_steps": 200}
+    _, errors, _ = steps_of(variational, weights, make_recipe(), **options)
+    assert errors[-1, 1] < 0.01 * errors[0, 1]
 
 
 # Processes -------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from sklearn_lstmae.engine import training
 from sklearn_lstmae.engine.inference import FittedNetwork
 from sklearn_lstmae.engine.plan import TrainingPlan
 from sklearn_lstmae.engine.training import draw_order, learning_rates, train, uses_xla
+from sklearn_lstmae.sequences.frames import Horizon
 
 PLAN = TrainingPlan(
     epochs=4,
@@ -140,6 +141,66 @@ def test_any_batch_size_will_do(batch_size, architecture, reader):
 def test_a_larger_batch_than_there_are_rows_holds_them_all(architecture, reader):
     many, more = (train(architecture, make_plan(batch_size=size), reader) for size in (16, 1000))
     assert_same_bits(many, more)
+
+
+# Several decoders, and codes that are drawn ----------------------------------------------
+
+BOTH = ("reconstruct", "predict")
+
+
+@pytest.fixture(scope="module")
+def composite(make_architecture):
+    """An architecture with all there is, which a second one would have to compile, too."""
+    return make_architecture(
+        decoders=BOTH, conditional=True, variational=True, patch_size=2, tells_missing=True
+    )
+
+
+def gappy_reader(make_sequences, make_reader, steps, seed=0):
+    sequences = make_sequences([7, 3, 12, 9, 4, 6], seed)
+    sequences[2][1:4, 1] = sequences[0][5] = np.nan
+    return make_reader(sequences, patch_size=2, has_missing=True, horizon=Horizon(steps))
+
+
+@pytest.mark.parametrize("steps", [None, 1, 2])
+def test_the_loss_of_several_decoders_is_the_weighted_sum_of_their_means(
+    steps, make_architecture, make_sequences, make_reader
+):
+    architecture = make_architecture(decoders=BOTH, patch_size=2, tells_missing=True)
+    reader = gappy_reader(make_sequences, make_reader, steps)
+    validation = gappy_reader(make_sequences, make_reader, steps, seed=1)
+    plan = make_plan(learning_rate=0.0, shares=(0.3, 0.7), epochs=2)
+    trained = train(architecture, plan, reader, validation)
+    network = FittedNetwork(architecture, trained.weights)
+    expected, _ = network.mean_losses(reader, BOTH, "mse")
+    history = trained.history
+    for name, number in zip(BOTH, expected, strict=True):
+        assert_allclose(history[f"{name}_loss"], number, rtol=1e-5)
+    assert_allclose(history["loss"], 0.3 * expected[0] + 0.7 * expected[1], rtol=1e-5)
+    later, _ = network.mean_losses(validation, BOTH, "mse")
+    assert_allclose(history["val_loss"], 0.3 * later[0] + 0.7 * later[1], rtol=1e-5)
+
+
+def test_the_divergence_is_one_of_the_losses(composite, make_sequences, make_reader):
+    reader = gappy_reader(make_sequences, make_reader, 2)
+    plan = make_plan(shares=(0.3, 0.7), kl_weight=0.1)
+    history = train(composite, plan, reader).history
+    assert history.keys() == {"loss", "reconstruct_loss", "predict_loss", "kl_loss"}
+    parts = [np.array(history[name]) for name in ("reconstruct_loss", "predict_loss", "kl_loss")]
+    assert (parts[2] > 0).all()
+    assert_allclose(history["loss"], np.dot([0.3, 0.7, 0.1], parts), rtol=1e-5)
+
+
+@pytest.mark.parametrize("steps", [None, 2])
+def test_streamed_futures_give_the_same_bits(
+    steps, composite, make_sequences, make_reader, monkeypatch
+):
+    reader = gappy_reader(make_sequences, make_reader, steps)
+    plan = make_plan(shares=(0.3, 0.7), kl_weight=0.1, noise=0.1, dropout=0.2, batch_size=2)
+    expected = train(composite, plan, reader)
+    monkeypatch.setattr(training, "RESIDENT_BYTES", 0)
+    monkeypatch.setattr(training, "CHUNK_BYTES", 1)
+    assert_same_bits(train(composite, plan, reader), expected)
 
 
 # Seeds -----------------------------------------------------------------------------------
