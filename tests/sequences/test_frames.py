@@ -217,3 +217,16 @@ def test_short_sequences_are_not_rounded_and_few_lengths_remain():
     assert (np.diff(rounded) >= 0).all()
     assert len(np.unique(rounded)) <= 16 + 8 * 6
     assert_array_equal(rounded, [round_up(int(length)) for length in lengths])
+
+
+@given(
+    st.lists(st.integers(5, 20), min_size=1).map(np.array),
+    st.one_of(st.none(), st.integers(1, 4)),
+)
+def test_a_horizon_ends_with_the_sequence_and_fits_its_width(lengths, steps):
+    horizon = Horizon(steps)
+    past, start = horizon.past(lengths), horizon.start(lengths)
+    said = lengths - start
+    assert_array_equal(said, lengths - 1 if steps is None else steps)
+    assert_array_equal(past, lengths if steps is None else start)
+    assert (said <= horizon.width(int(past.max()))).all()
