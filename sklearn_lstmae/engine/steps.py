@@ -25,7 +25,8 @@ from .objectives import (
 )
 from .optimizers import StatelessOptimizer
 
-# Seeds of one shard of one step: dropout counts up from 0, the others down from here.
+# Each shard of each step has so many seeds of its own; all but dropout, which varies the other
+# half of the seed, use these.
 SEEDS = 64
 NOISE, CODE, OWN = 63, 62, 60
 
@@ -139,7 +140,7 @@ class TrainingSteps:
             results = []
             for shard, part in enumerate(parts):
                 key = seed * [1, shards * SEEDS] + [0, (step * shards + shard) * SEEDS]
-                results.append(self._gradient(vector, part, shares / count, key))
+                results.append(self._gradient(vector, part, shares / tf.maximum(count, 1.0), key))
             loss, gradient = (tf.add_n(list(both)) for both in zip(*results, strict=True))
             vector, state = self._update(state, gradient, vector, rates[step])
             return step + 1, vector, state, losses.write(step, loss), counts.write(step, count)

@@ -107,10 +107,11 @@ def uses_xla(architecture: Architecture, n_batches, n_frames):
     The answer depends on the job alone, neither on the machine nor on what is compiled already,
     so that one seed gives one result.
     """
+    state = architecture.bottleneck != "dense"
     ways = 2 if architecture.bidirectional else 1
-    encoder = ways * len(architecture.hidden_units) + (architecture.bottleneck != "dense")
-    decoder = len(architecture.hidden_units) + (architecture.bottleneck != "dense")
-    return n_batches * n_frames * 2 * (encoder + decoder) > XLA_WORK
+    encoder = ways * len(architecture.hidden_units) + state
+    decoders = len(architecture.decoders) * (len(architecture.hidden_units) + state)
+    return n_batches * n_frames * 2 * (encoder + decoders) > XLA_WORK
 
 
 def learning_rates(peak, n_steps):
@@ -191,13 +192,13 @@ class _Run:
             sums.append(np.stack(both))  # (2, S, D + 1)
         shape = (2, last - first, self.n_batches, len(self.shares))
         errors, counts = np.concatenate(sums, axis=1).astype(np.float64).reshape(shape).sum(axis=2)
-        each = errors / counts  # (epochs, D + 1)
+        each = errors / np.maximum(counts, 1)  # (epochs, D + 1)
         architecture = self.program.architecture
         names = [f"{decoder}_loss" for decoder in architecture.decoders]
         if architecture.variational:
             names.append("kl_loss")
         parts = dict(zip(names, each.T.tolist(), strict=False))
-        return {"loss": (each @ self.shares.astype(np.float64)).tolist(), **parts}
+        return {"loss": (each * self.shares.astype(np.float64)).sum(axis=1).tolist(), **parts}
 
     def _chunks(self, order):
         """The data for minibatches: tables of M sequences, and which of the M each one has."""

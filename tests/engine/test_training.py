@@ -198,6 +198,7 @@ def test_streamed_futures_give_the_same_bits(
     reader = gappy_reader(make_sequences, make_reader, steps)
     plan = make_plan(shares=(0.3, 0.7), kl_weight=0.1, noise=0.1, dropout=0.2, batch_size=2)
     expected = train(composite, plan, reader)
+    assert_same_bits(train(composite, plan, reader, report=Recorder()), expected)
     monkeypatch.setattr(training, "RESIDENT_BYTES", 0)
     monkeypatch.setattr(training, "CHUNK_BYTES", 1)
     assert_same_bits(train(composite, plan, reader), expected)
