@@ -37,7 +37,7 @@ class FastLSTM(keras.layers.Layer):
     """
 
     def __init__(self, units, *, activation="tanh", go_backwards=False, name=None):
-        super().__init__(name=name)
+        super().__init__(name=name, dtype="float32")
         self.units = units
         self.activation = activation
         self.go_backwards = go_backwards
@@ -178,10 +178,9 @@ class Recurrence:
 
     def _loop(self, recurrent, projected, every_step, hidden, cell, keep):
         """Run all steps; keep the first ``keep`` of outputs, cells and gates, each (T, B, ...)."""
-        length, n_steps = self._lengths(projected)
+        first, stride, goes_on = self._walk(projected, self.backwards)
 
-        def body(count, hidden, cell, *kept):
-            step = n_steps - 1 - count if self.backwards else count
+        def body(step, hidden, cell, *kept):
             preactivation = projected[step] + hidden @ recurrent  # (B, 4U)
             if every_step is not None:
                 preactivation += every_step
@@ -192,18 +191,22 @@ class Recurrence:
                 new_cell = tf.where(seen, new_cell, cell)
             values = (new_hidden, new_cell, gates)[:keep]
             written = [array.write(step, v) for array, v in zip(kept, values, strict=True)]
-            return count + 1, new_hidden, new_cell, *written
+            return step + stride, new_hidden, new_cell, *written
 
-        memory = [tf.TensorArray(tf.float32, size=length) for _ in range(keep)]
-        _, hidden, cell, *memory = tf.while_loop(
-            lambda count, *_: count < n_steps, body, (0, hidden, cell, *memory)
-        )
+        memory = [tf.TensorArray(tf.float32, size=tf.shape(projected)[0]) for _ in range(keep)]
+        _, hidden, cell, *memory = tf.while_loop(goes_on, body, (first, hidden, cell, *memory))
         return [array.stack() for array in memory], hidden, cell
 
-    def _lengths(self, steps):
-        """Of (T, B, ...): T, and how many steps to run."""
-        length = tf.shape(steps)[0]
-        return length, length if self.n_steps is None else self.n_steps
+    def _walk(self, steps, backwards):
+        """First step, stride and condition of a loop over (T, B, ...).
+
+        The step itself is what the loop carries: one computed from ``n_steps`` at each turn would
+        make XLA take the lengths of the sequences for constants, and compile for each minibatch.
+        """
+        n_steps = tf.shape(steps)[0] if self.n_steps is None else self.n_steps
+        if backwards:
+            return n_steps - 1, -1, lambda step, *_: step >= 0
+        return tf.constant(0), 1, lambda step, *_: step < n_steps
 
     def _before(self, first, states):
         """The state before each step: (B, U), (T, B, U) -> (T, B, U)."""
@@ -237,10 +240,9 @@ class Recurrence:
         if self.mask is not None:
             forget, held = forget * seen + (1.0 - seen), 1.0 - seen
         transposed = tf.transpose(recurrent)  # (4U, U)
-        length, n_steps = self._lengths(gates)
+        last, stride, goes_on = self._walk(gates, not self.backwards)
 
-        def body(count, d_hidden, d_cell, d_gates):
-            step = count if self.backwards else n_steps - 1 - count
+        def body(step, d_hidden, d_cell, d_gates):
             d_hidden = d_hidden + d_outputs[step]
             d_cell = d_cell + d_hidden * to_cell[step]
             d_step = tf.concat(
@@ -249,12 +251,11 @@ class Recurrence:
             d_before = d_step @ transposed
             if self.mask is not None:
                 d_before += d_hidden * held[step]
-            return count + 1, d_before, d_cell * forget[step], d_gates.write(step, d_step)
+            return step + stride, d_before, d_cell * forget[step], d_gates.write(step, d_step)
 
+        d_gates = tf.TensorArray(tf.float32, size=tf.shape(gates)[0])
         _, d_hidden, d_cell, d_gates = tf.while_loop(
-            lambda count, *_: count < n_steps,
-            body,
-            (0, d_hidden, d_cell, tf.TensorArray(tf.float32, size=length)),
+            goes_on, body, (last, d_hidden, d_cell, d_gates)
         )
         return d_gates.stack(), d_hidden, d_cell
 

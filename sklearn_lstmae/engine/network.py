@@ -219,7 +219,7 @@ class Decoder:
 # from Python's global random state, which is the user's.
 def make_dense(units, width, name):
     """A built dense layer for inputs of ``width`` columns."""
-    layer = keras.layers.Dense(units, kernel_initializer="zeros", name=name)
+    layer = keras.layers.Dense(units, kernel_initializer="zeros", dtype="float32", name=name)
     layer.build((None, width))
     return layer
 
@@ -241,6 +241,7 @@ def make_lstm(architecture, units, width, name, fast):
             kernel_initializer="zeros",
             recurrent_initializer="zeros",
             seed=0,
+            dtype="float32",
             name=name,
         )
     layer.build((None, None, width))

@@ -36,7 +36,7 @@ class StatelessOptimizer:
 
     def __init__(self, name, size, clipnorm):
         self._rule = _stateless(_CLASSES[name])()
-        self._vector = keras.Variable(np.zeros(size, np.float32), name="weights")
+        self._vector = keras.Variable(np.zeros(size), dtype="float32", name="weights")
         self._rule.build([self._vector])
         self._clipnorm = clipnorm
 

@@ -6,7 +6,9 @@ fold, estimator or thread - compiles nothing.
 
 import threading
 from collections import OrderedDict
-from functools import cached_property, partial
+from collections.abc import Hashable
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -37,8 +39,8 @@ class Program:
         self.architecture = architecture
         self.network = Network(architecture)
         self.shapes = [tuple(variable.shape) for variable in self.network.variables]
-        self._lock = threading.RLock()
-        self._training_steps: dict[Recipe, TrainingSteps] = {}
+        self._lock = threading.Lock()
+        self._made: dict[Hashable, Any] = {}  # what was compiled, by what it is
 
     def initial_weights(self, generator):
         """Fresh weights: list of float32 arrays."""
@@ -47,14 +49,14 @@ class Program:
     def encode(self, weights, frames, lengths):
         """Codes of at most `block_rows` sequences: (b, K, P * F), (b,) steps -> (b, C)."""
         size = self.block_rows(frames.shape[1])
-        encode = self._encoding
+        encode = self._once("encode", self._compile_encode)
         block = encode(weights, _fill(size, frames), _fill(size, lengths, np.int32))
         return block.numpy()[: len(frames)]
 
     def decode(self, weights, codes, lengths, n_frames, decoder="reconstruct"):
         """Frames of at most `block_rows` codes in the order of time: (b, C) -> (b, K, P * F)."""
         size = self.block_rows(n_frames)
-        decode = self._decoding[decoder]
+        decode = self._once(decoder, partial(self._compile_decode, decoder))
         lengths = _fill(size, lengths, np.int32)
         block = decode(weights, _fill(size, codes), lengths, np.int32(n_frames))
         return block.numpy()[: len(codes)]
@@ -68,21 +70,23 @@ class Program:
             rows //= 2
         return rows
 
-    def training_steps(self, recipe):
+    def training_steps(self, recipe: Recipe):
         """The compiled training step for ``recipe``, made once."""
-        with self._lock:
-            if recipe not in self._training_steps:
-                self._training_steps[recipe] = TrainingSteps(
-                    self.architecture, self.network, recipe, self.using
-                )
-            return self._training_steps[recipe]
+        make = partial(TrainingSteps, self.architecture, self.network, recipe, self.using)
+        return self._once(recipe, make)
 
     def using(self, weights):
         """Context in which the network's variables have the values of the tensors ``weights``."""
         return keras.StatelessScope(zip(self.network.variables, weights, strict=True))
 
-    @cached_property
-    def _encoding(self):
+    def _once(self, key, make):
+        """What ``make`` returned when it was first asked for under this key, in any thread."""
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = make()
+            return self._made[key]
+
+    def _compile_encode(self):
         def encode(weights, frames, lengths):
             values, _, indicators, mask = read_frames(self.architecture, frames, lengths)
             with self.using(weights):
@@ -91,31 +95,26 @@ class Program:
         frames = tf.TensorSpec([None, None, self.architecture.frame_width])
         return self._compile(encode, frames, tf.TensorSpec([None], tf.int32))
 
-    @cached_property
-    def _decoding(self):
+    def _compile_decode(self, name):
+        decoder = self.network.decoders[name]
+
+        def decode(weights, codes, lengths, n_frames):
+            with self.using(weights):
+                if self.architecture.conditional:
+                    frames = _say_freely(decoder, codes, n_frames)
+                else:
+                    frames = decoder(codes, tf.range(n_frames)[tf.newaxis])
+            return in_decoder_order(self.architecture, name, frames, lengths)
+
         codes = tf.TensorSpec([None, self.architecture.code_width])
         lengths = tf.TensorSpec([None], tf.int32)
-        n_frames = tf.TensorSpec([], tf.int32)
-        return {
-            name: self._compile(partial(self._decode, name), codes, lengths, n_frames)
-            for name in self.architecture.decoders
-        }
-
-    def _decode(self, name, weights, codes, lengths, n_frames):
-        decoder = self.network.decoders[name]
-        with self.using(weights):
-            if self.architecture.conditional:
-                frames = _say_freely(decoder, codes, n_frames)
-            else:
-                frames = decoder(codes, tf.range(n_frames)[tf.newaxis])
-        return in_decoder_order(self.architecture, name, frames, lengths)
+        return self._compile(decode, codes, lengths, tf.TensorSpec([], tf.int32))
 
     def _compile(self, function, *specs):
         """Trace a function of the weights and of tensors of these specifications."""
         weights = [tf.TensorSpec(shape) for shape in self.shapes]
-        with self._lock:
-            traced = tf.function(function, input_signature=[weights, *specs], autograph=False)
-            return traced.get_concrete_function()
+        traced = tf.function(function, input_signature=[weights, *specs], autograph=False)
+        return traced.get_concrete_function()
 
 
 def _say_freely(decoder, codes, n_frames):

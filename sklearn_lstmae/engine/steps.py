@@ -218,7 +218,7 @@ class TrainingSteps:
 
         XLA compiles one shape, in which the loops end early.
         """
-        n_frames = self.architecture.n_frames(tf.reduce_max(lengths))
+        n_frames = tf.maximum(self.architecture.n_frames(tf.reduce_max(lengths)), 1)
         if self.recipe.xla:
             return frames, lengths, {"training": True, "n_steps": n_frames}
         return frames[:, :n_frames], lengths, {"training": True, "n_steps": None}

@@ -148,25 +148,27 @@ from sklearn_lstmae.sequences.scaling import Scaling
 
 training.XLA_WORK = 0
 architecture = Architecture(
-    1, 1, 1, (2,), False, "dense", "last", False, "state", False, "tanh", False
+    1, 1, 1, (2,), True, "dense", "last", True, "state", False, "tanh", False
 )
 plan = TrainingPlan(2, 4, 0.01, "mse", "sgd", None, 0.0, 0.0, (1.0,), 0.0, None, 0)
-for n_rows in (5, 5, 9, 16):
-    sequences = Sequences(np.zeros((n_rows, 3, 1), "f4"), np.full(n_rows, 3), "3d")
+equal = [np.full(n_rows, 3) for n_rows in (5, 5, 9, 16)]
+unequal = [np.array([3, *np.random.default_rng(seed).integers(1, 4, 8)]) for seed in range(3)]
+for lengths in [*equal, *unequal]:
+    sequences = Sequences(np.zeros((len(lengths), 3, 1), "f4"), lengths, "3d")
     reader = FrameReader(sequences, Scaling(None, np.zeros(1), np.ones(1)), 1)
     training.train(architecture, plan, reader)
     print(len(list(pathlib.Path(sys.argv[1]).glob("*.before_optimizations.txt"))))
 """
 
 
-def test_a_fit_of_other_rows_compiles_nothing_more(tmp_path):
+def test_a_fit_of_other_rows_and_lengths_compiles_nothing_more(tmp_path):
     """XLA writes a file for each function that it compiles."""
     command = [sys.executable, "-c", COUNT_XLA, str(tmp_path)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     first, *others = map(int, run.stdout.split())
     assert first > 0
-    assert others == [first] * 3
+    assert others == [first] * 6
 
 
 # What it computes ------------------------------------------------------------------------
