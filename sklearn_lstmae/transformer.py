@@ -212,6 +212,13 @@ class LSTMAutoencoderTransformer(
     two fits with one integer seed give the same weights, to the bit, on one machine with one
     number of TensorFlow threads (elsewhere codes agree to about 1e-5).
 
+    Networks are compiled once for each architecture and process, whatever the data, fold or thread;
+    the last 32 are kept (`sklearn_lstmae.engine.program.clear_programs` forgets them). A training
+    of more than some 40,000 steps of LSTM layers is compiled with XLA, which takes a few seconds
+    and makes each step two to three times as fast; a shorter one runs in TensorFlow's plain
+    graph. The number of threads is TensorFlow's (``TF_NUM_INTRAOP_THREADS``); joblib's worker
+    processes use as many as joblib gives them.
+
     There is no ``sample_weight``: training by minibatches cannot make a weight of 2 equal a
     repeated sample, as scikit-learn demands.
 
@@ -592,7 +599,7 @@ class LSTMAutoencoderTransformer(
         Returns
         -------
         scores : ndarray of shape (N,), float64
-            At most 0.
+            At most 0; NaN where all that the decoder should say is missing.
         """
         return -self.errors(X)
 
