@@ -90,9 +90,17 @@ def _check_pairs(estimator):
         )
 
 
-def resolve_patch_size(patch_size, n_timesteps):
-    """Steps of a frame for sequences of at most ``n_timesteps`` steps."""
-    return max(1, round(n_timesteps / AUTO_FRAMES)) if patch_size == "auto" else int(patch_size)
+def resolve_patch_size(patch_size, n_timesteps, horizon):
+    """Steps of a frame for sequences of at most ``n_timesteps`` steps.
+
+    "auto" prefers a size that divides the horizon, so that the past ends at the same place of a
+    frame in training, without the horizon, and in a forecast.
+    """
+    if patch_size != "auto":
+        return int(patch_size)
+    most = max(1, round(n_timesteps / AUTO_FRAMES))
+    dividing = [size for size in range(-(-most // 2), most + 1) if horizon and horizon % size == 0]
+    return max(dividing, default=most)
 
 
 def check_lengths(lengths, n_sequences):
@@ -107,7 +115,7 @@ def check_lengths(lengths, n_sequences):
     return np.broadcast_to(array, n_sequences).astype(np.int64)
 
 
-def check_steps(configuration, steps, until):
+def check_steps(configuration, steps, until=None):
     """Steps that a forecast should have at most."""
     horizon = configuration["horizon"]
     if "predict" not in configuration["architecture"]["decoders"] or horizon is None:
@@ -126,6 +134,13 @@ def check_steps(configuration, steps, until):
             f"steps={steps} is more than horizon={horizon}, which a decoder without "
             "conditional=True does not say: fit with a longer horizon or with conditional=True."
         )
+    patch_size = configuration["architecture"]["patch_size"]
+    if steps > horizon and horizon % patch_size:
+        raise ValueError(
+            f"steps={steps} is more than horizon={horizon}, which is no multiple of patch_size="
+            f"{patch_size}, so that the decoder never learned to say its last frame to the end: "
+            "fit with a horizon that is a multiple, or with patch_size=1."
+        )
     return int(steps)
 
 
@@ -139,7 +154,7 @@ def cut_after(steps, until):
 
 def configure(estimator, sequences):
     """The settings of a fit as plain values: what every method after fit works with."""
-    patch_size = resolve_patch_size(estimator.patch_size, sequences.n_timesteps)
+    patch_size = resolve_patch_size(estimator.patch_size, sequences.n_timesteps, estimator.horizon)
     return {
         "architecture": {
             "n_features": sequences.n_features,
@@ -156,7 +171,7 @@ def configure(estimator, sequences):
             "tells_missing": estimator.missing == "mask",
             "decoders": list(DECODERS[estimator.objective]),
             "conditional": bool(estimator.conditional),
-            "variational": estimator.kl_weight > 0,
+            "variational": bool(estimator.kl_weight > 0),
         },
         "horizon": None if estimator.horizon is None else int(estimator.horizon),
         "layout": sequences.layout,
@@ -210,13 +225,13 @@ def keep_state_on_failure(estimator):
     try:
         yield
     except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
+        estimator.__dict__ = before
         raise
 
 
-def warn_of_outcome(estimator, loss, baseline_loss, n_epochs):
-    """Say so when the fit is no better than the mean, or was cut short."""
+def warn_of_outcome(estimator):
+    """Say so when a fit is no better than the mean, or was cut short."""
+    loss, baseline_loss = estimator.loss_, estimator.baseline_loss_
     if baseline_loss > 0 and not loss < baseline_loss:
         warnings.warn(
             "The fit is no better than predicting each feature's mean: "
@@ -225,10 +240,12 @@ def warn_of_outcome(estimator, loss, baseline_loss, n_epochs):
             ConvergenceWarning,
             stacklevel=USER_LINE,
         )
-    if estimator.early_stopping and n_epochs == estimator.epochs:
+    since_best = estimator.n_epochs_ - estimator.best_epoch_
+    cut_short = estimator.n_epochs_ == estimator.epochs and since_best < estimator.patience
+    if estimator.early_stopping and cut_short:
         warnings.warn(
-            f"All {n_epochs} epochs were run and the validation loss was still falling within "
-            f"the last {estimator.patience}: increase epochs.",
+            f"All {estimator.n_epochs_} epochs were run and the validation loss was still falling "
+            f"within the last {estimator.patience}: increase epochs.",
             ConvergenceWarning,
             stacklevel=USER_LINE,
         )

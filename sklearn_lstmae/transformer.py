@@ -68,8 +68,8 @@ class LSTMAutoencoderTransformer(
         "dense": a linear layer over the pooled outputs of the encoder. Otherwise one more LSTM
         of ``latent_dim`` units, one way, whose last hidden state, cell state or both (2 L
         columns) are the code; the decoder then begins with an LSTM of ``latent_dim`` units.
-        ``hidden_units=()`` with "hidden", ``decoder_start="input"`` and ``time_encoding=False``
-        is the network of most tutorials.
+        ``hidden_units=()`` with "hidden", ``decoder_start="input"``, ``time_encoding=False`` and
+        ``reverse_target=False`` is the network of most tutorials.
 
     pooling : {"last", "mean", "last_mean"}, default="last_mean"
         What a dense bottleneck sees of the encoder's outputs: the last ones, their mean over the
@@ -212,12 +212,13 @@ class LSTMAutoencoderTransformer(
     two fits with one integer seed give the same weights, to the bit, on one machine with one
     number of TensorFlow threads (elsewhere codes agree to about 1e-5).
 
-    Networks are compiled once for each architecture and process, whatever the data, fold or thread;
-    the last 32 are kept (`sklearn_lstmae.engine.program.clear_programs` forgets them). A training
-    of more than some 40,000 steps of LSTM layers is compiled with XLA, which takes a few seconds
-    and makes each step two to three times as fast; a shorter one runs in TensorFlow's plain
-    graph. The number of threads is TensorFlow's (``TF_NUM_INTRAOP_THREADS``); joblib's worker
-    processes use as many as joblib gives them.
+    Networks are compiled once in a process for each architecture, loss, optimizer and level of
+    dropout, noise and clipping, whatever the rows, fold or thread; the last 32 architectures are
+    kept (`sklearn_lstmae.engine.program.clear_programs` forgets them). A training of more than
+    some 40,000 steps of LSTM layers is compiled with XLA, once more for each longest length and
+    batch size, which takes a few seconds and makes each step two to three times as fast; a
+    shorter one runs in TensorFlow's plain graph. The number of threads is TensorFlow's
+    (``TF_NUM_INTRAOP_THREADS``); joblib's worker processes use as many as joblib gives them.
 
     There is no ``sample_weight``: training by minibatches cannot make a weight of 2 equal a
     repeated sample, as scikit-learn demands.
@@ -376,7 +377,7 @@ class LSTMAutoencoderTransformer(
             sequences = check_sequences(self, X, missing=self.missing)
             self.__dict__.update(self._train(sequences, report))
             report.finish(vars(self))
-        warn_of_outcome(self, self.loss_, self.baseline_loss_, self.n_epochs_)
+        warn_of_outcome(self)
         return self
 
     def _train(self, sequences, report):
@@ -471,6 +472,8 @@ class LSTMAutoencoderTransformer(
         if decoder == "predict":
             n_steps = self.configuration_["horizon"] or n_steps - 1
         lengths = check_lengths(n_steps if lengths is None else lengths, len(Z))
+        if lengths.max() > n_steps and self.configuration_["horizon"] and decoder == "predict":
+            check_steps(self.configuration_, int(lengths.max()))
         codes, statistics = np.split(Z, [self._n_features_out], axis=1)
         values = self._network.decode(codes, lengths, decoder)
         values = self._scaling.invert(values, statistics if statistics.size else None)
@@ -578,7 +581,8 @@ class LSTMAutoencoderTransformer(
 
         def keep(rows, block, outputs):
             target = block.targets[task]
-            part = errors(target.values - outputs[task], target.mask, loss, per)
+            difference = np.subtract(target.values, outputs[task], dtype=np.float64)
+            part = errors(difference, target.mask, loss, per)
             if per == "step":
                 part = put(part[:, :, np.newaxis], block.starts[task], width)[:, :, 0]
             elif per == "value":
@@ -629,9 +633,10 @@ class LSTMAutoencoderTransformer(
         """Build a plain Keras model with the fitted weights.
 
         It is made of ``keras.layers`` and ``keras.ops`` only, so that a file of it opens without
-        this package. Scaling is outside: the model reads and says scaled values,
-        ``(x - mean_) / scale_`` with ``scaling="feature"``. With ``missing="mask"`` a missing
-        value is NaN in x.
+        this package. Scaling is outside: the model reads and says scaled values, which are
+        ``(x - mean_) / scale_`` with ``scaling="feature"``, x itself with None, and with "sequence"
+        x by its own mean and deviation, as `transform` appends them to the code. With
+        ``missing="mask"`` a missing value is NaN in x.
 
         Parameters
         ----------

@@ -609,3 +609,23 @@ def test_keras_can_draw_or_tell_a_model(composite, tmp_path, capsys):
     said = capsys.readouterr().out
     for name in ("encoder", "decoder", "predictor"):
         assert name in said
+
+
+def test_a_forecast_does_not_go_on_within_a_frame_that_was_never_learned():
+    model = make(objective="predict", horizon=3, patch_size=2, conditional=True).fit(CUBE)
+    assert model.forecast(CUBE).shape == (8, 3, 2)
+    with pytest.raises(ValueError, match=r"steps=4 .* no multiple of patch_size=2"):
+        model.forecast(CUBE, steps=4)
+    with pytest.raises(ValueError, match=r"steps=5 .* no multiple of patch_size=2"):
+        model.inverse_transform(model.transform(CUBE), lengths=5)
+
+
+def test_auto_frames_divide_the_horizon_where_they_can():
+    long = np.random.default_rng(0).normal(size=(4, 200, 1))
+    sizes = [
+        make(objective="predict", horizon=horizon, patch_size="auto")
+        .fit(long)
+        .configuration_["architecture"]["patch_size"]
+        for horizon in (1, 8, 12)
+    ]
+    assert sizes == [6, 4, 6]

@@ -419,3 +419,10 @@ def test_keras_models_say_the_same(parameters):
     for output, row, length in zip(model.reconstruct(RAGGED), steps, lengths, strict=True):
         assert_allclose(output, row[:length] * model.scale_ + offset, atol=1e-4)
     assert model.to_keras() is not model.to_keras()
+
+
+@pytest.mark.parametrize("scaling", ["feature", "sequence", None])
+def test_values_far_from_those_of_fit_have_finite_codes(scaling):
+    model = make(scaling=scaling).fit(CUBE)
+    largest = np.sign(CUBE).astype(np.float32) * np.finfo(np.float32).max
+    assert np.isfinite(model.transform(largest)).all()

@@ -2,9 +2,9 @@
 
 from dataclasses import asdict, dataclass, fields
 
-# Wavelengths of the decoder's time encoding, in frames: sines and cosines of the position at a
-# quarter-octave-free geometric ladder (Vaswani et al. 2017, "Attention Is All You Need",
-# section 3.5, with base 2, since our sequences have tens to hundreds of frames, not thousands).
+# Wavelengths of the decoder's time encoding: 4, 8, ... 512 frames (Vaswani et al. 2017,
+# "Attention Is All You Need", section 3.5, with base 2, since sequences have tens to hundreds of
+# frames here, not thousands).
 TIME_WAVELENGTHS = tuple(4.0 * 2.0**octave for octave in range(8))
 
 

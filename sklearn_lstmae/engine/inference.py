@@ -130,7 +130,7 @@ class FittedNetwork:
             ]
 
         total, count = np.moveaxis(np.sum(self.map_outputs(reader, decoders, sums), axis=0), 2, 0)
-        return (total / count).T
+        return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0).T
 
 
 def n_threads():

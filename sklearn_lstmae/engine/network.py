@@ -151,13 +151,15 @@ class Decoder:
             places = ops.ones_like(previous[:, :, :1])  # (B, K, 1)
             sequence = ops.concatenate([sequence * places, drop(previous)], -1)
         constant = drop(code) if self.reads_code else None
-        for layer, state in zip(self.hidden, self._initial_states(code), strict=True):
+        states = self._initial_states(code)
+        for depth, (layer, state) in enumerate(zip(self.hidden, states, strict=True)):
+            sequence = drop(sequence) if depth else sequence
             if constant is None and sequence.shape[0] == 1:
                 sequence = ops.repeat(sequence, ops.shape(code)[0], axis=0)
             sequence, _, _ = run_lstm(
                 layer, sequence, initial_state=state, constant=constant, **running
             )
-            sequence, constant = drop(sequence), None
+            constant = None
         return self.output(sequence)
 
     def first_step(self, code):

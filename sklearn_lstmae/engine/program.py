@@ -21,11 +21,13 @@ from .steps import Recipe, TrainingSteps
 # Inference works on blocks of a fixed number of rows (the last one padded with empty sequences),
 # so that a row's code does not depend on how many rows come with it. A power of two: vectorized
 # kernels then have no remainder, whose elements would be computed by other instructions. Long
-# sequences come in smaller blocks, so that memory is bounded.
+# sequences come in smaller blocks, so that the widest array of a block has at most so many values.
 BLOCK_ROWS = 256
 SMALLEST_BLOCK = 16
-BLOCK_VALUES = 2**20
+BLOCK_VALUES = 2**23
+
 CACHED_PROGRAMS = 32
+CACHED_FUNCTIONS = 16  # of a program: training steps of different recipes, mostly
 
 
 class Program:
@@ -63,10 +65,11 @@ class Program:
 
     def block_rows(self, n_frames):
         """Rows of a block of sequences of ``n_frames`` frames."""
+        architecture = self.architecture
+        units = max((*architecture.hidden_units, architecture.latent_dim))
+        widest = max(architecture.frame_width, 4 * units)  # the gates, mostly
         rows = BLOCK_ROWS
-        while (
-            rows > SMALLEST_BLOCK and rows * n_frames * self.architecture.frame_width > BLOCK_VALUES
-        ):
+        while rows > SMALLEST_BLOCK and rows * n_frames * widest > BLOCK_VALUES:
             rows //= 2
         return rows
 
@@ -84,6 +87,8 @@ class Program:
         with self._lock:
             if key not in self._made:
                 self._made[key] = make()
+                if len(self._made) > CACHED_FUNCTIONS:
+                    self._made.pop(next(iter(self._made)))
             return self._made[key]
 
     def _compile_encode(self):

@@ -88,6 +88,13 @@ def train(
             network = FittedNetwork(architecture, run.weights)
             each, _ = network.mean_losses(validation, architecture.decoders, plan.loss)
             losses["val_loss"] = [float(np.dot(plan.shares, each))]
+            if not np.isfinite(losses["val_loss"][0]):
+                raise ValueError(
+                    f"The validation loss of epoch {len(history['loss']) + 1} is "
+                    f"{losses['val_loss'][0]}: the sequences set aside for early_stopping have "
+                    "extreme values or nothing observed to decode. Look at X, or set "
+                    "early_stopping=False."
+                )
         for name, values in losses.items():
             history.setdefault(name, []).extend(values)
         epoch = len(history["loss"])

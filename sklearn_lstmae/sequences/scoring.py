@@ -100,8 +100,10 @@ def explained_variance(squared_error: float, squared_deviation: float) -> float:
     -------
     score : float
         1 is perfect and 0 no better than the mean. Where nothing deviates from the mean it is
-        1 without error, else 0.
+        1 without error, else 0. NaN where there is nothing to judge.
     """
+    if np.isnan(squared_deviation):
+        return np.nan
     if squared_deviation > 0:
         return 1.0 - squared_error / squared_deviation
     return 1.0 if squared_error == 0 else 0.0

@@ -567,3 +567,12 @@ def test_compiling_is_for_much_work(make_architecture, monkeypatch):
 def test_a_plan_cannot_change():
     with pytest.raises(dataclasses.FrozenInstanceError):
         PLAN.epochs = 5
+
+
+def test_a_validation_loss_that_is_not_finite_is_named(
+    architecture, reader, validation, monkeypatch
+):
+    nothing = (np.array([np.nan]), np.array([np.nan]))
+    monkeypatch.setattr(training.FittedNetwork, "mean_losses", lambda *_, **__: nothing)
+    with pytest.raises(ValueError, match="validation loss of epoch 1 is nan"):
+        train(architecture, make_plan(patience=2), reader, validation)

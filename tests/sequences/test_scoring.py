@@ -80,3 +80,7 @@ def test_explained_variance_is_r2_score(values, prediction):
 
 def test_explained_variance_of_a_constant_predicted_exactly_is_one():
     assert explained_variance(0.0, 0.0) == 1
+
+
+def test_nothing_to_judge_has_no_score():
+    assert np.isnan(explained_variance(np.nan, np.nan))
