@@ -115,7 +115,7 @@ def check_lengths(lengths, n_sequences):
     return np.broadcast_to(array, n_sequences).astype(np.int64)
 
 
-def check_steps(configuration, steps, until=None):
+def check_steps(configuration, steps, until):
     """Steps that a forecast should have at most."""
     horizon = configuration["horizon"]
     if "predict" not in configuration["architecture"]["decoders"] or horizon is None:
@@ -134,14 +134,19 @@ def check_steps(configuration, steps, until=None):
             f"steps={steps} is more than horizon={horizon}, which a decoder without "
             "conditional=True does not say: fit with a longer horizon or with conditional=True."
         )
-    patch_size = configuration["architecture"]["patch_size"]
-    if steps > horizon and horizon % patch_size:
+    check_whole_frames(configuration, steps)
+    return int(steps)
+
+
+def check_whole_frames(configuration, steps):
+    """Raise where a predicting decoder would say steps of a frame that it never learned."""
+    horizon, patch_size = configuration["horizon"], configuration["architecture"]["patch_size"]
+    if horizon is not None and steps > horizon and horizon % patch_size:
         raise ValueError(
             f"steps={steps} is more than horizon={horizon}, which is no multiple of patch_size="
             f"{patch_size}, so that the decoder never learned to say its last frame to the end: "
             "fit with a horizon that is a multiple, or with patch_size=1."
         )
-    return int(steps)
 
 
 def cut_after(steps, until):

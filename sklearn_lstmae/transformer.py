@@ -13,6 +13,7 @@ from sklearn_lstmae._fitting import (
     check_lengths,
     check_parameters,
     check_steps,
+    check_whole_frames,
     configure,
     cut_after,
     draw_seed,
@@ -472,8 +473,8 @@ class LSTMAutoencoderTransformer(
         if decoder == "predict":
             n_steps = self.configuration_["horizon"] or n_steps - 1
         lengths = check_lengths(n_steps if lengths is None else lengths, len(Z))
-        if lengths.max() > n_steps and self.configuration_["horizon"] and decoder == "predict":
-            check_steps(self.configuration_, int(lengths.max()))
+        if decoder == "predict":
+            check_whole_frames(self.configuration_, int(lengths.max()))
         codes, statistics = np.split(Z, [self._n_features_out], axis=1)
         values = self._network.decode(codes, lengths, decoder)
         values = self._scaling.invert(values, statistics if statistics.size else None)

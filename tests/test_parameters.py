@@ -66,11 +66,11 @@ def test_patch_size_auto_joins_the_steps_of_long_sequences_only():
 
 
 def test_patch_size_auto_makes_25_to_40_frames():
-    sizes = {length: resolve_patch_size("auto", length) for length in range(1, 5000)}
+    sizes = {length: resolve_patch_size("auto", length, None) for length in range(1, 5000)}
     assert {size for length, size in sizes.items() if length <= 40} == {1}
     assert all(24 <= length / size <= 48 for length, size in sizes.items() if length > 40)
     assert all(25 <= length / size <= 40 for length, size in sizes.items() if length > 80)
-    assert resolve_patch_size(3, 4999) == 3
+    assert resolve_patch_size(3, 4999, None) == 3
 
 
 def test_hidden_units_are_the_widths_of_the_encoder_and_mirrored_in_the_decoder():

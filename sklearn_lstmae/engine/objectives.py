@@ -8,9 +8,6 @@ import itertools
 from ._tensorflow import tf
 from .architecture import Architecture
 
-# Products of larger values would leave float32, and infinities of both signs make NaN.
-LARGEST = 1e18
-
 LOSSES = {
     "mse": tf.square,
     "mae": tf.abs,
@@ -46,7 +43,7 @@ def read_frames(architecture: Architecture, frames, lengths):
         indicators = tf.cast(observed, tf.float32)
     elif patch == 1:
         indicators = indicators[:, :, :0]
-    values = tf.where(observed, tf.clip_by_value(frames, -LARGEST, LARGEST), 0.0)
+    values = tf.where(observed, frames, 0.0)
     return values, observed, indicators, real[:, :, 0]
 
 

@@ -26,6 +26,9 @@ BLOCK_ROWS = 256
 SMALLEST_BLOCK = 16
 BLOCK_VALUES = 2**23
 
+# Products of larger values would leave float32, and infinities of both signs make NaN.
+LARGEST = 1e18
+
 CACHED_PROGRAMS = 32
 CACHED_FUNCTIONS = 16  # of a program: training steps of different recipes, mostly
 
@@ -93,6 +96,7 @@ class Program:
 
     def _compile_encode(self):
         def encode(weights, frames, lengths):
+            frames = tf.clip_by_value(frames, -LARGEST, LARGEST)
             values, _, indicators, mask = read_frames(self.architecture, frames, lengths)
             with self.using(weights):
                 return self.network.encoder(tf.concat([values, indicators], -1), mask)
