@@ -7,7 +7,8 @@ What makes it faster than the same network of Keras' own layers:
 - the gradient is written by hand: the backward loop only makes the gradients of the gates; those
   of the weights are one product over all steps after the loop, and factors that need no
   recurrence are computed before it;
-- the four gates go through one tanh, since sigmoid(a) = tanh(a / 2) / 2 + 1 / 2.
+- the four gates go through one tanh, since sigmoid(a) = tanh(a / 2) / 2 + 1 / 2; that tanh is what
+  is remembered for the gradient, as it is.
 
 Inside the loops all arrays are time-major, (T, B, ...).
 """
@@ -149,7 +150,7 @@ class Recurrence:
 
         @tf.custom_gradient
         def run(recurrent, projected, every_step, hidden, cell):
-            [outputs, cells, gates], last_hidden, last_cell = self._loop(
+            [outputs, cells, squashed], last_hidden, last_cell = self._loop(
                 recurrent, projected, every_step, hidden, cell, keep=3
             )
 
@@ -157,7 +158,7 @@ class Recurrence:
                 d_gates, d_first_hidden, d_first_cell = self._backward_loop(
                     recurrent,
                     outputs,
-                    gates,
+                    squashed,
                     cells,
                     self._before(cell, cells),
                     d_outputs,
@@ -177,19 +178,19 @@ class Recurrence:
         return run(self.recurrent, projected, every_step, hidden, cell)
 
     def _loop(self, recurrent, projected, every_step, hidden, cell, keep):
-        """Run all steps; keep the first ``keep`` of outputs, cells and gates, each (T, B, ...)."""
+        """Run all steps; keep the first ``keep`` of outputs, cells and squashed, (T, B, ...)."""
         first, stride, goes_on = self._walk(projected, self.backwards)
 
         def body(step, hidden, cell, *kept):
             preactivation = projected[step] + hidden @ recurrent  # (B, 4U)
             if every_step is not None:
                 preactivation += every_step
-            gates, new_hidden, new_cell = _cell(preactivation, cell, self.activation)
+            squashed, new_hidden, new_cell = _cell(preactivation, cell, self.activation)
             if self.mask is not None:
                 seen = self.mask[step]  # (B, 1)
                 new_hidden = tf.where(seen, new_hidden, hidden)
                 new_cell = tf.where(seen, new_cell, cell)
-            values = (new_hidden, new_cell, gates)[:keep]
+            values = (new_hidden, new_cell, squashed)[:keep]
             written = [array.write(step, v) for array, v in zip(kept, values, strict=True)]
             return step + stride, new_hidden, new_cell, *written
 
@@ -215,45 +216,41 @@ class Recurrence:
         return tf.concat([first[tf.newaxis], states[:-1]], 0)
 
     def _backward_loop(
-        self, recurrent, outputs, gates, cells, cells_before, d_outputs, d_hidden, d_cell
+        self, recurrent, outputs, squashed, cells, cells_before, d_outputs, d_hidden, d_cell
     ):
         """Gradients of the preactivations (T, B, 4U) and of the first hidden and cell state.
 
         All that needs no recurrence is computed for all steps at once, before the loop.
         """
         function, derivative = ACTIVATIONS[self.activation]
-        entry, forget, candidate, exit_ = tf.split(gates, 4, axis=-1)
+        entry, forget, candidate, exit_ = _gates(squashed, self.activation)
         shown = function(cells)
         seen = tf.ones([1, 1, 1])
         if self.mask is not None:
             seen = tf.cast(self.mask, tf.float32)  # (T, B, 1)
         to_exit = outputs * (1.0 - exit_) * seen
         to_cell = exit_ * derivative(shown) * seen
-        to_gates = tf.concat(
-            [
-                candidate * entry * (1.0 - entry) * seen,
-                cells_before * forget * (1.0 - forget) * seen,
-                entry * derivative(candidate) * seen,
-            ],
-            -1,
-        )  # (T, B, 3U)
+        to_gates = [
+            candidate * entry * (1.0 - entry) * seen,
+            cells_before * forget * (1.0 - forget) * seen,
+            entry * derivative(candidate) * seen,
+        ]  # (T, B, U) each: XLA would not vectorize a product with one cell's tiles
         if self.mask is not None:
             forget, held = forget * seen + (1.0 - seen), 1.0 - seen
         transposed = tf.transpose(recurrent)  # (4U, U)
-        last, stride, goes_on = self._walk(gates, not self.backwards)
+        last, stride, goes_on = self._walk(squashed, not self.backwards)
 
         def body(step, d_hidden, d_cell, d_gates):
             d_hidden = d_hidden + d_outputs[step]
             d_cell = d_cell + d_hidden * to_cell[step]
-            d_step = tf.concat(
-                [tf.tile(d_cell, [1, 3]) * to_gates[step], d_hidden * to_exit[step]], -1
-            )  # (B, 4U)
+            d_step = [d_cell * to_gate[step] for to_gate in to_gates]
+            d_step = tf.concat([*d_step, d_hidden * to_exit[step]], -1)  # (B, 4U)
             d_before = d_step @ transposed
             if self.mask is not None:
                 d_before += d_hidden * held[step]
             return step + stride, d_before, d_cell * forget[step], d_gates.write(step, d_step)
 
-        d_gates = tf.TensorArray(tf.float32, size=tf.shape(gates)[0])
+        d_gates = tf.TensorArray(tf.float32, size=tf.shape(squashed)[0])
         _, d_hidden, d_cell, d_gates = tf.while_loop(
             goes_on, body, (last, d_hidden, d_cell, d_gates)
         )
@@ -261,23 +258,32 @@ class Recurrence:
 
 
 def _cell(preactivation, cell, activation):
-    """(B, 4U), (B, U) -> gates (B, 4U) after their nonlinearities, hidden (B, U), cell (B, U).
-
-    Keras' order of the gates: input, forget, candidate, output.
-    """
+    """(B, 4U), (B, U) -> what `_gates` reads (B, 4U), hidden (B, U), cell (B, U)."""
     function, _ = ACTIVATIONS[activation]
-    if activation == "tanh":
-        half, full = [tf.fill([cell.shape[-1]], value) for value in (0.5, 1.0)]
-        scale = tf.concat([half, half, full, half], 0)  # (4U,)
-        gates = tf.tanh(preactivation * scale) * scale + (1.0 - scale)
-    else:
-        entry, forget, candidate, exit_ = tf.split(preactivation, 4, axis=-1)
-        gates = tf.concat(
-            [tf.sigmoid(entry), tf.sigmoid(forget), function(candidate), tf.sigmoid(exit_)], -1
-        )
-    entry, forget, candidate, exit_ = tf.split(gates, 4, axis=-1)
+    squashed = _squash(preactivation, activation)
+    entry, forget, candidate, exit_ = _gates(squashed, activation)
     new_cell = forget * cell + entry * candidate
-    return gates, exit_ * function(new_cell), new_cell
+    return squashed, exit_ * function(new_cell), new_cell
+
+
+def _squash(preactivation, activation):
+    """The nonlinearities of the gates, but for what `_gates` makes of them: (..., 4U) -> same."""
+    entry, forget, candidate, exit_ = tf.split(preactivation, 4, axis=-1)
+    if activation == "tanh":
+        half, full = [tf.fill([entry.shape[-1]], value) for value in (0.5, 1.0)]
+        return tf.tanh(preactivation * tf.concat([half, half, full, half], 0))
+    function, _ = ACTIVATIONS[activation]
+    return tf.concat(
+        [tf.sigmoid(entry), tf.sigmoid(forget), function(candidate), tf.sigmoid(exit_)], -1
+    )
+
+
+def _gates(squashed, activation):
+    """(..., 4U) -> input gate, forget gate, candidate, output gate, (..., U) each; Keras' order."""
+    entry, forget, candidate, exit_ = tf.split(squashed, 4, axis=-1)
+    if activation == "tanh":
+        entry, forget, exit_ = (0.5 * gate + 0.5 for gate in (entry, forget, exit_))
+    return entry, forget, candidate, exit_
 
 
 def _outer_sum(left, right):
