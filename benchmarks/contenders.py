@@ -8,6 +8,8 @@ when it is made, before any clock starts.
 import warnings
 from functools import partial
 
+import numpy as np
+
 from .harness import Remote
 from .jobs import learning_rate_factor
 
@@ -20,7 +22,7 @@ class Ours:
         from sklearn_lstmae import LSTMAutoencoderTransformer
 
         # Nobody needs to be told in a benchmark: "relu" may diverge, few epochs learn little.
-        warnings.filterwarnings("ignore", "activation='relu'|The reconstruction is no better")
+        warnings.filterwarnings("ignore", "activation='relu'|The fit is no better")
         self.X = job.data()
         network = {"hidden_units": (job.units,), "latent_dim": job.latent_dim, "pooling": "last"}
         if job.latent_dim is None:
@@ -53,6 +55,19 @@ class Ours:
         if epochs is not None:
             self.model.set_params(epochs=epochs)
         return self.model.fit(self.X[:rows]).history_["loss"][-1]
+
+    def orders(self):
+        """Rows in the order in which `fit` reads them: an array for each epoch."""
+        from sklearn_lstmae._fitting import draw_seed
+        from sklearn_lstmae.engine.training import draw_order
+
+        model, n_frames = self.model, np.full(len(self.X), self.X.shape[1])
+        seed = draw_seed(model.random_state)
+        orders = [
+            draw_order(n_frames, model.batch_size, seed, epoch).ravel()
+            for epoch in range(model.epochs)
+        ]
+        return [order[order >= 0] for order in orders]
 
     def weights(self):
         return self.model.weights_
@@ -106,23 +121,39 @@ class Keras:
         self.start = weights
 
     def fit(self, epochs=None):
-        """Train, and return the loss of the last epoch.
+        """Train, and return the loss of the last epoch."""
+        self._begin()
+        history = self.model.fit(
+            self.X,
+            self.X,
+            epochs=epochs or self.job.epochs,
+            batch_size=self.job.batch_size,
+            verbose=0,
+        )
+        return history.history["loss"][-1]
 
-        The model is built once and put back to its beginning before a later fit, so that only
-        the first one traces and compiles.
+    def fit_in_order(self, orders):
+        """`fit`, the rows of each epoch in a given order."""
+        self._begin()
+        for order in orders:
+            X = self.X[order]
+            history = self.model.fit(
+                X, X, batch_size=self.job.batch_size, shuffle=False, verbose=0
+            )
+        return history.history["loss"][-1]
+
+    def _begin(self):
+        """Build the model once, and later put it back to its beginning.
+
+        So only the first fit traces and compiles.
         """
-        job = self.job
         if self.model is None:
-            self.model = build_keras(job)
+            self.model = build_keras(self.job)
         else:
             for variable in self.model.optimizer.variables:
                 variable.assign(0 * variable)
         if self.start is not None:
             self.model.set_weights(self.start)
-        history = self.model.fit(
-            self.X, self.X, epochs=epochs or job.epochs, batch_size=job.batch_size, verbose=0
-        )
-        return history.history["loss"][-1]
 
     def set_weights(self, weights):
         """Take over the weights of another contender, to encode and decode."""
@@ -190,6 +221,18 @@ class Torch:
         """Train, and return the loss of the last epoch."""
         import torch
 
+        n_rows, epochs = len(self.X), epochs or self.job.epochs
+        return self._train(torch.randperm(n_rows) for _ in range(epochs))
+
+    def fit_in_order(self, orders):
+        """`fit`, the rows of each epoch in a given order."""
+        import torch
+
+        return self._train(torch.from_numpy(order) for order in orders)
+
+    def _train(self, orders):
+        import torch
+
         job, X = self.job, self.X
         self.model = model = build_torch(job)
         if self.start is not None:
@@ -198,9 +241,9 @@ class Torch:
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: learning_rate_factor(step, job.n_steps)
         )
-        for _ in range(epochs or job.epochs):
+        for order in orders:
             total = torch.zeros(())
-            for rows in torch.randperm(len(X)).split(job.batch_size):
+            for rows in order.split(job.batch_size):
                 x = X[rows]
                 optimizer.zero_grad(set_to_none=True)
                 loss = torch.nn.functional.mse_loss(model(x), x)
