@@ -28,7 +28,8 @@ is the layer that makes it.
 """
 
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
+from sklearn_lstmae.windows import WindowSplit, sliding_windows, unwind
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["LSTMAutoencoderTransformer"]
+__all__ = ["LSTMAutoencoderTransformer", "WindowSplit", "sliding_windows", "unwind"]

@@ -219,9 +219,9 @@ def _release_pages(source: Any) -> None:
     A copy-on-write map (mode "c") is not shared.
     """
     is_shared = False
-    while isinstance(source, np.ndarray):
+    while source is not None and not isinstance(source, mmap.mmap):
         is_shared = isinstance(source, np.memmap) and source.mode != "c"
-        source = source.base
+        source = getattr(source, "base", None)  # below windows is an object that is no array
     if is_shared and isinstance(source, mmap.mmap) and sys.platform == "linux":
         source.madvise(mmap.MADV_DONTNEED)
 

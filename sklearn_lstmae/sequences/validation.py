@@ -114,7 +114,7 @@ def check_sequences(
 
 def _parse(X: Any, estimator: BaseEstimator, name: str) -> Parsed:
     """Tell the layout of X, and make numbers of it."""
-    _refuse_types(X, name)
+    refuse_types(X, name)
     if isinstance(X, (list, tuple)):
         return _parse_list(X, estimator, name)
     type_name = type(X).__name__
@@ -134,7 +134,7 @@ def _parse(X: Any, estimator: BaseEstimator, name: str) -> Parsed:
 def _parse_2d(X: Any, estimator: BaseEstimator, name: str) -> Parsed:
     """(N, T) numbers; X with one axis gets scikit-learn's error."""
     try:
-        array = _as_numbers(X, estimator, name)
+        array = as_numbers(X, estimator, name)
     except (TypeError, ValueError) as error:
         if _holds_arrays(X):
             raise ValueError(
@@ -148,8 +148,8 @@ def _parse_2d(X: Any, estimator: BaseEstimator, name: str) -> Parsed:
 def _parse_3d(X: Any, shape: tuple[int, ...], estimator: BaseEstimator, name: str) -> Parsed:
     """(N, T, F) numbers. What is not an ndarray stays where it is, and its first row is tried."""
     _check_not_empty(shape, estimator)
-    source = _as_numbers(X, estimator, name) if isinstance(X, np.ndarray) else X
-    first = _as_numbers(X[:1], estimator, name)
+    source = as_numbers(X, estimator, name) if isinstance(X, np.ndarray) else X
+    first = as_numbers(X[:1], estimator, name)
     return Parsed(source, "3d", first[0])
 
 
@@ -177,7 +177,7 @@ def _parse_list(X: Any, estimator: BaseEstimator, name: str) -> Parsed:
 def _parse_item(item: Any, row: int, estimator: BaseEstimator, name: str) -> np.ndarray:
     """One element of a list as an array of numbers, with any number of axes."""
     item_name = f"sequence {row} of {name}"
-    _refuse_types(item, item_name)
+    refuse_types(item, item_name)
     try:
         array = np.asarray(item)
     except ValueError as error:
@@ -186,10 +186,10 @@ def _parse_item(item: Any, row: int, estimator: BaseEstimator, name: str) -> np.
         ) from error
     if array.dtype.kind in "biuf":  # the short way: lists can be long
         return array
-    return _as_numbers(item, estimator, item_name, ensure_2d=False, ensure_min_samples=0)
+    return as_numbers(item, estimator, item_name, ensure_2d=False, ensure_min_samples=0)
 
 
-def _as_numbers(X: Any, estimator: BaseEstimator, name: str, **options: Any) -> np.ndarray:
+def as_numbers(X: Any, estimator: BaseEstimator | str, name: str, **options: Any) -> np.ndarray:
     """Let scikit-learn make an array of numbers, copying as little as it can."""
     with np.errstate(over="ignore"):
         return check_array(
@@ -206,7 +206,7 @@ def _as_numbers(X: Any, estimator: BaseEstimator, name: str, **options: Any) -> 
 # What is refused for its kind or shape ---------------------------------------------------
 
 
-def _refuse_types(X: Any, name: str) -> None:
+def refuse_types(X: Any, name: str) -> None:
     """Raise for what NumPy would read as something else than numbers in a row."""
     if isinstance(X, BaseEstimator):
         raise TypeError(f"{name} is an estimator ({type(X).__name__}). Expected {LAYOUTS}.")
