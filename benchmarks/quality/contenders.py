@@ -1,95 +1,158 @@
-"""Ways from sequences to columns: this library, and what one would try before it."""
+"""Ways from sequences to columns: this library, and what one would try beside it."""
 
 import warnings
+from dataclasses import dataclass, field
 
 import numpy as np
+from sklearn.base import ClassifierMixin
 from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression, RidgeClassifierCV
 
 from sklearn_lstmae import LSTMAutoencoderTransformer
 
-WIDTH = 16
-# The network of most tutorials, whatever the defaults are.
+WIDTH = 16  # L
+# What makes a network that of most tutorials, whatever the defaults are.
 TUTORIAL = {
     "patch_size": 1,
     "hidden_units": (),
     "bidirectional": False,
     "bottleneck": "hidden",
+    "objective": "reconstruct",
+    "conditional": False,
     "reverse_target": False,
     "decoder_start": "input",
     "time_encoding": False,
     "dropout": 0.0,
     "noise": 0.0,
+    "kl_weight": 0.0,
     "activation": "tanh",
+    "loss": "mse",
     "scaling": "feature",
 }
+SHORTEST = 9  # steps that MiniRocket's kernels need
 
 
 class Scaled:
-    """Sequences of a split in scaled units: (N, T, F), and which values are observed.
+    """A split in scaled units, as arrays.
 
-    Each feature has mean 0 and deviation 1 over the observed values of training. Shorter
-    sequences are padded on the right with 0, the feature's mean.
+    Each feature has mean 0 and deviation 1 over all steps of training, as in
+    ``scaling="feature"``. Sequences are padded on the right with 0, that is, with the mean.
+
+    Attributes
+    ----------
+    train, test : ndarray of shape (N, T, F)
+        T is the longest of both, so that nothing is cut off.
     """
 
     def __init__(self, split):
-        observed = np.concatenate(list(split.X_train))  # (all steps, F)
-        self.mean, deviation = observed.mean(axis=0), observed.std(axis=0)
-        self.scale = np.where(deviation > 0, deviation, 1.0)
-        self.width = max(len(x) for X in (split.X_train, split.X_test) for x in X)
-        self.train, _ = self.pad(split.X_train)
-        self.test, self.mask = self.pad(split.X_test)
+        steps = np.concatenate(list(split.X_train))
+        deviation = steps.std(axis=0)  # (F,)
+        self.mean, self.scale = steps.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
+        self.lengths = np.array([len(x) for x in split.X_test])
+        self.width = max(self.lengths.max(), max(len(x) for x in split.X_train))
+        self.train, self.test = self.pad(split.X_train), self.pad(split.X_test)
 
     def pad(self, X):
-        """List of (T_i, F) -> scaled values (N, T, F), and whether a step is observed (N, T)."""
-        values = np.zeros((len(X), self.width, len(self.mean)))
-        mask = np.zeros(values.shape[:2], bool)
-        for row, x in enumerate(X):
-            values[row, : len(x)] = (x - self.mean) / self.scale
-            mask[row, : len(x)] = True
-        return values, mask
+        """Scaled (N, T, F) of sequences (T_i, F)."""
+        padded = np.zeros((len(X), self.width, len(self.mean)))
+        for row, x in zip(padded, X, strict=True):
+            row[: len(x)] = (x - self.mean) / self.scale
+        return padded
 
     def explained_variance(self, rebuilt):
-        """Share of the test rows' variance around the mean of training that is rebuilt."""
-        errors = np.square(self.test - rebuilt)[self.mask].sum()
-        return 1 - errors / np.square(self.test[self.mask]).sum()
+        """Share of the squares of the test rows, without padding, that is rebuilt (N, T, F).
+
+        With ``scaling="feature"``, this is the library's ``score``.
+        """
+        observed = np.arange(self.width) < self.lengths[:, np.newaxis]  # (N, T)
+        errors = np.square(self.test - rebuilt)[observed].sum()
+        return 1 - errors / np.square(self.test)[observed].sum()
+
+
+@dataclass
+class Columns:
+    """What a contender makes of a split.
+
+    Attributes
+    ----------
+    train, test : ndarray of shape (N, columns)
+    rebuilt : ndarray of shape (N, T, F) or None
+        The test rows rebuilt from their columns, in scaled units.
+    classifier : classifier
+        What customarily reads such columns.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    rebuilt: np.ndarray | None = None
+    classifier: ClassifierMixin = field(default_factory=lambda: LogisticRegression(max_iter=3000))
 
 
 def autoencoder(split, scaled, seed, settings):
     """This library."""
     model = LSTMAutoencoderTransformer(latent_dim=WIDTH, random_state=seed).set_params(**settings)
     with warnings.catch_warnings():
-        # A candidate that learns nothing shows in the table.
-        warnings.filterwarnings("ignore", "The fit is no better|activation='relu'")
-        model.fit(split.X_train)
-    rebuilt, _ = scaled.pad(model.reconstruct(split.X_test))
-    return model.transform(split.X_train), model.transform(split.X_test), rebuilt
+        # The tables show it.
+        warnings.filterwarnings("ignore", "activation='relu'|The fit is no better")
+        train = model.fit_transform(split.X_train)
+    rebuilt = scaled.pad(model.reconstruct(split.X_test))
+    return Columns(train, model.transform(split.X_test), rebuilt)
 
 
 def tutorial(split, scaled, seed, settings):
-    """The tutorials' network, trained as long as this library's."""
-    shared = {name: settings[name] for name in ("epochs", "batch_size") if name in settings}
-    return autoencoder(split, scaled, seed, TUTORIAL | shared)
+    """The network of the tutorials, trained like this library's."""
+    return autoencoder(split, scaled, seed, settings | TUTORIAL)
 
 
 def components(split, scaled, seed, settings):
-    """Principal components of the flattened values."""
-    train, test = (values.reshape(len(values), -1) for values in (scaled.train, scaled.test))
+    """Principal components of the flattened values; None for too few rows or values."""
+    train, test = flatten(scaled.train), flatten(scaled.test)
     if min(train.shape) < WIDTH:
         return None
     pca = PCA(WIDTH, random_state=seed).fit(train)
     codes = pca.transform(test)
-    return pca.transform(train), codes, pca.inverse_transform(codes).reshape(scaled.test.shape)
+    rebuilt = pca.inverse_transform(codes).reshape(scaled.test.shape)
+    return Columns(pca.transform(train), codes, rebuilt)
 
 
 def raw_values(split, scaled, seed, settings):
     """The flattened values themselves."""
-    train, test = (values.reshape(len(values), -1) for values in (scaled.train, scaled.test))
-    return train, test, None
+    return Columns(flatten(scaled.train), flatten(scaled.test))
+
+
+def catch22(split, scaled, seed, settings):
+    """22 statistics of each feature (Lubba et al. 2019), 0 where one is undefined."""
+    from aeon.transformations.collection.feature_based import Catch22
+
+    statistics = Catch22(replace_nans=True)
+    X_train, X_test = ([x.T for x in X] for X in (split.X_train, split.X_test))  # (F, T_i) each
+    return Columns(statistics.fit_transform(X_train), statistics.transform(X_test))
+
+
+def minirocket(split, scaled, seed, settings):
+    """Shares of positive convolutions (Dempster et al. 2021), with the ridge classifier."""
+    from aeon.transformations.collection.convolution_based import MiniRocket
+
+    lacking = max(0, SHORTEST - scaled.width)
+    X_train, X_test = (
+        np.pad(X, [(0, 0), (0, lacking), (0, 0)]).transpose(0, 2, 1)  # (N, F, T)
+        for X in (scaled.train, scaled.test)
+    )
+    kernels = MiniRocket(random_state=seed)
+    ridge = RidgeClassifierCV(alphas=np.logspace(-3, 3, 10))
+    return Columns(kernels.fit_transform(X_train), kernels.transform(X_test), classifier=ridge)
+
+
+def flatten(values):
+    """(N, T, F) -> (N, T * F)."""
+    return values.reshape(len(values), -1)
 
 
 CONTENDERS = {
     "ours": autoencoder,
     "PCA": components,
-    "raw values": raw_values,
     "tutorial": tutorial,
+    "raw": raw_values,
+    "catch22": catch22,
+    "MiniRocket": minirocket,
 }
