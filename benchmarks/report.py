@@ -120,7 +120,8 @@ def show_spread(measure, values):
     if not values:
         return "n/a"
     if measure == SECONDS:
-        return f"{statistics.median(values):.2g}"
+        median = statistics.median(values)
+        return f"{median:.2g}" if median >= 0.01 else "< 0.01"
     spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.3f}{spread}"
 

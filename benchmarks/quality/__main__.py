@@ -43,7 +43,14 @@ def main(arguments=None):
     )
     parser.add_argument("--sets", nargs="+", choices=ALL, default=ALL)
     parser.add_argument("--only", nargs="+", choices=[*CONTENDERS], default=[*CONTENDERS])
-    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"{SEEDS} by default")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        choices=range(1, 101),
+        default=SEEDS,
+        metavar="n",
+        help=f"seeds 0 to n - 1; n is {SEEDS} by default",
+    )
     chosen = parser.parse_args(arguments)
     settings = dict(chosen.set)
     try:
@@ -77,7 +84,7 @@ def measure(settings, sets, contenders, n_seeds):
                 ]
                 print(f"{name}, {contender}:", ", ".join(shown) or "n/a", flush=True)
     scores += average(scores)
-    complete = sets == ALL and {"ours", *LEAD} <= set(contenders)
+    complete = set(sets) == set(ALL) and {"ours", *LEAD} <= set(contenders)
     parameters = LSTMAutoencoderTransformer().set_params(**settings).get_params()
     return Record(
         verdicts=judge(scores) if complete else [],

@@ -1,6 +1,7 @@
 """Ways from sequences to columns: this library, and what one would try beside it."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -76,15 +77,16 @@ class Columns:
     Attributes
     ----------
     train, test : ndarray of shape (N, columns)
-    rebuilt : ndarray of shape (N, T, F) or None
-        The test rows rebuilt from their columns, in scaled units.
+    rebuild : callable or None
+        Without arguments; returns the test rows (N, T, F) as rebuilt from their columns, in
+        scaled units. It is called when the clock has stopped.
     classifier : classifier
         What customarily reads such columns.
     """
 
     train: np.ndarray
     test: np.ndarray
-    rebuilt: np.ndarray | None = None
+    rebuild: Callable | None = None
     classifier: ClassifierMixin = field(default_factory=lambda: LogisticRegression(max_iter=3000))
 
 
@@ -95,8 +97,8 @@ def autoencoder(split, scaled, seed, settings):
         # The tables show it.
         warnings.filterwarnings("ignore", "activation='relu'|The fit is no better")
         train = model.fit_transform(split.X_train)
-    rebuilt = scaled.pad(model.reconstruct(split.X_test))
-    return Columns(train, model.transform(split.X_test), rebuilt)
+    test = model.transform(split.X_test)
+    return Columns(train, test, lambda: scaled.pad(model.reconstruct(split.X_test, "reconstruct")))
 
 
 def tutorial(split, scaled, seed, settings):
@@ -111,8 +113,11 @@ def components(split, scaled, seed, settings):
         return None
     pca = PCA(WIDTH, random_state=seed).fit(train)
     codes = pca.transform(test)
-    rebuilt = pca.inverse_transform(codes).reshape(scaled.test.shape)
-    return Columns(pca.transform(train), codes, rebuilt)
+    return Columns(
+        pca.transform(train),
+        codes,
+        lambda: pca.inverse_transform(codes).reshape(scaled.test.shape),
+    )
 
 
 def raw_values(split, scaled, seed, settings):

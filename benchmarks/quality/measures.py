@@ -37,8 +37,8 @@ class Trials:
         train, test = scaler.transform(columns.train), scaler.transform(columns.test)
         columns.classifier.fit(train, split.y_train)
         values = {ACCURACY: float(columns.classifier.score(test, split.y_test))}
-        if columns.rebuilt is not None:
-            values[VARIANCE] = float(scaled.explained_variance(columns.rebuilt))
+        if columns.rebuild is not None:
+            values[VARIANCE] = float(scaled.explained_variance(columns.rebuild()))
         values[SILHOUETTE] = float(silhouette_score(test, split.y_test))
         return values | {SECONDS: seconds}
 

@@ -11,7 +11,8 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_lstmae.datasets import make_waves
 
-WAVES = {"n_sequences": 600, "n_features": 3}
+WAVES = {"n_sequences": 600, "n_features": 3, "n_classes": 3}
+NOISE = 0.1  # deviation; the waves reach from -1 to 1
 
 
 @dataclass
@@ -34,8 +35,10 @@ def digits(seed):
 
 def waves(n_timesteps, seed):
     """Noisy waves, others for each seed; half of them to learn from."""
-    X, y = make_waves(n_timesteps=n_timesteps, random_state=seed, **WAVES)
-    clean, _ = make_waves(n_timesteps=n_timesteps, random_state=seed, noise=0, **WAVES)
+    (X, y), (clean, _) = (
+        make_waves(n_timesteps=n_timesteps, noise=noise, random_state=seed, **WAVES)
+        for noise in (NOISE, 0)
+    )
     half = len(X) // 2
     return Split(X[:half], X[half:], y[:half], y[half:], clean[half:])
 
@@ -44,7 +47,9 @@ def archived(name, seed):
     """A set of the UCR and UEA archives with its own split, the same for each seed."""
     package = importlib.util.find_spec("aeon")
     if package is None:
-        raise ModuleNotFoundError(f"The set {name} is part of the package aeon: pip install aeon.")
+        raise ModuleNotFoundError(
+            f"The set {name} is part of the package aeon, which `make bench-quality` installs."
+        )
     folder = Path(package.origin).parent / "datasets" / "data" / name
     (X_train, y_train), (X_test, y_test) = (
         read_ts(folder / f"{name}_{part}.ts") for part in ("TRAIN", "TEST")
