@@ -321,10 +321,19 @@ def test_settings_on_the_command_line(text, expected):
     assert quality_command.setting(text) == expected
 
 
-def test_an_unknown_setting_is_refused(capsys):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--set", "epoch=3"], "Invalid parameter 'epoch'"),
+        (["--sets", "digit"], "invalid choice: 'digit'"),
+        (["--only", "our"], "invalid choice: 'our'"),
+        (["--seeds", "0"], "--seeds 0 is less than 1"),
+    ],
+)
+def test_a_choice_that_is_none_is_refused(capsys, options, message):
     with pytest.raises(SystemExit):
-        quality_command.main(["--set", "epoch=3"])
-    assert "Invalid parameter 'epoch'" in capsys.readouterr().err
+        quality_command.main(options)
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("options", "kept"), [([], True), (["--set", "epochs=3"], False)])

@@ -41,17 +41,16 @@ def main(arguments=None):
         metavar="parameter=value",
         help="a parameter of the transformer; may be repeated",
     )
-    parser.add_argument("--sets", nargs="+", choices=ALL, default=ALL)
-    parser.add_argument("--only", nargs="+", choices=[*CONTENDERS], default=[*CONTENDERS])
+    for option, names, one in [("--sets", ALL, "set"), ("--only", [*CONTENDERS], "contender")]:
+        parser.add_argument(
+            option, nargs="+", choices=names, default=names, metavar=one, help=f"of {names}"
+        )
     parser.add_argument(
-        "--seeds",
-        type=int,
-        choices=range(1, 101),
-        default=SEEDS,
-        metavar="n",
-        help=f"seeds 0 to n - 1; n is {SEEDS} by default",
+        "--seeds", type=int, default=SEEDS, metavar="n", help=f"0 to n - 1; n is {SEEDS} by default"
     )
     chosen = parser.parse_args(arguments)
+    if chosen.seeds < 1:
+        parser.error(f"--seeds {chosen.seeds} is less than 1")
     settings = dict(chosen.set)
     try:
         LSTMAutoencoderTransformer().set_params(**settings)
