@@ -3,12 +3,13 @@ PYTHON  ?= python3
 WORKERS ?= 2
 VENV    := .venv
 BENCH   := .venv-bench
+QUALITY := .venv-quality
 INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help test demo lint format bench clean
+.PHONY: help test demo lint format bench bench-quality clean
 
 help:
-	@echo "make test | demo | lint | format | bench | clean"
+	@echo "make test | demo | lint | format | bench | bench-quality | clean"
 
 # worksteal keeps tests of one file on one worker as long as both are busy, so that compiled
 # programs are reused, and still ends both at the same time.
@@ -30,6 +31,9 @@ format: $(VENV)/test.stamp
 bench: $(BENCH)/bench.stamp
 	$(BENCH)/bin/python -m benchmarks
 
+bench-quality: $(QUALITY)/quality.stamp
+	$(QUALITY)/bin/python -m benchmarks.quality
+
 clean:
 	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
@@ -49,4 +53,9 @@ $(VENV)/test.stamp: pyproject.toml | $(VENV)/bin/pip
 
 $(BENCH)/bench.stamp: pyproject.toml | $(BENCH)/bin/pip
 	$(BENCH)/bin/python $(INSTALL) ".[bench]"
+	touch $@
+
+# Apart from $(BENCH): aeon needs an older NumPy than the one that speed is measured with.
+$(QUALITY)/quality.stamp: pyproject.toml | $(QUALITY)/bin/pip
+	$(QUALITY)/bin/python $(INSTALL) ".[quality]"
 	touch $@

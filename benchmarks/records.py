@@ -3,6 +3,7 @@
 import statistics
 from dataclasses import asdict, dataclass, field
 
+SECONDS = "seconds"  # the measure of Scores that is a time
 QUALITY = 0.10  # how far a rival's final loss may be from ours
 
 
@@ -48,6 +49,26 @@ class Timing:
 
 
 @dataclass
+class Scores:
+    """How good the codes of one contender are on one set of sequences.
+
+    Attributes
+    ----------
+    case, contender : str
+    values : dict of lists of float
+        Of each measure a number a seed; without the measures that do not apply.
+    """
+
+    case: str
+    contender: str
+    values: dict
+
+    def mean(self, measure):
+        """Mean over the seeds."""
+        return statistics.mean(self.values[measure])
+
+
+@dataclass
 class Verdict:
     """A goal, what was measured, and whether that meets it."""
 
@@ -63,6 +84,7 @@ class Record:
     timings: list[Timing] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     numbers: dict = field(default_factory=dict)
+    scores: list[Scores] = field(default_factory=list)
 
     def to_dict(self):
         """Plain values, for JSON."""
@@ -75,6 +97,7 @@ class Record:
             [Timing(**timing) for timing in values["timings"]],
             [Verdict(**verdict) for verdict in values["verdicts"]],
             values["numbers"],
+            [Scores(**scores) for scores in values.get("scores", [])],
         )
 
 

@@ -4,18 +4,19 @@ import datetime
 import json
 import os
 import platform
+import statistics
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from .harness import CORES
-from .records import Record
+from .records import SECONDS, Record
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results"
 README = FOLDER / "README.md"
 BEGIN = "<!-- begin: written by `python -m benchmarks`, do not edit -->"
 END = "<!-- end -->"
-PACKAGES = ["tensorflow", "keras", "torch", "numpy", "scikit-learn"]
+PACKAGES = ["tensorflow", "keras", "torch", "numpy", "scikit-learn", "aeon"]
 
 
 def surroundings():
@@ -86,13 +87,43 @@ def timing_table(timings):
         row += [show_ratio(*timing.ratio(rival)) for rival in rivals]
         row += [show_losses(timing)] * losses
         rows.append(row)
-    return ["| " + " | ".join(row) + " |" for row in rows]
+    return show_rows(rows)
 
 
 def show_seconds(timing, name):
     seconds = timing.median(name)
     shown = f"{seconds:.3g} s" if abs(seconds) >= 1 else f"{1000 * seconds:.3g} ms"
     return f"{shown}, {timing.note}" if name == "PyTorch" and timing.note else shown
+
+
+def score_tables(scores):
+    """A table for each measure: a row for each case, a column for each contender."""
+    found = {(each.case, each.contender): each.values for each in scores}
+    rows = []
+    for measure in dict.fromkeys(measure for each in scores for measure in each.values):
+        measured = [each for each in scores if measure in each.values]
+        names = list(dict.fromkeys(each.contender for each in measured))
+        header = [measure, *names]
+        rows += ["", *show_rows([header, ["---"] * len(header)])]
+        for case in dict.fromkeys(each.case for each in measured):
+            values = [found.get((case, name), {}).get(measure) for name in names]
+            rows += show_rows([[case, *(show_spread(measure, each) for each in values)]])
+    return rows[1:]
+
+
+def show_rows(rows):
+    return ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def show_spread(measure, values):
+    """Mean and standard deviation; of seconds the median, as the first fit also compiles."""
+    if not values:
+        return "n/a"
+    if measure == SECONDS:
+        median = statistics.median(values)
+        return f"{median:.2g}" if median >= 0.01 else "< 0.01"
+    spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.3f}{spread}"
 
 
 def figures(record):
@@ -113,7 +144,8 @@ def show_losses(timing):
 
 def describe(content):
     """One sentence on when and where."""
-    versions = ", ".join(f"{name} {number}" for name, number in content["versions"].items())
+    numbers = content["versions"].items()
+    versions = ", ".join(f"{name} {number}" for name, number in numbers if number)
     return f"{content['date']}, {content['machine']}, {content['system']}; {versions}."
 
 
@@ -129,7 +161,7 @@ def make_tables(lines, folder=RESULTS):
     text = [f"Measured ({', '.join(names)}): {where}" for where, names in measured.items()]
     text += ["", *verdict_table({line: record for line, (record, _) in loaded.items()})]
     for line, (record, _) in loaded.items():
-        table = timing_table(record.timings) if record.timings else []
+        table = timing_table(record.timings) if record.timings else score_tables(record.scores)
         shown = figures(record) if line == "growth" else table
         text += ["", f"### {line}", "", *shown] if shown else []
     return "\n".join(text)

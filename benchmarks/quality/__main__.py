@@ -1,0 +1,96 @@
+"""Measure what the codes of the default settings are worth, or try other settings out."""
+
+import argparse
+import ast
+from functools import partial
+
+from benchmarks import report
+from benchmarks.__main__ import SHOWN
+from benchmarks.harness import Remote, started
+from benchmarks.records import Record
+from sklearn_lstmae import LSTMAutoencoderTransformer
+
+from .contenders import CONTENDERS
+from .measures import CEILING, LEAD, Trials, average, collect, judge
+from .sets import LONG, SETS
+
+SEEDS = 5
+ALL = [*SETS, *LONG]
+
+
+def setting(text):
+    """``name=value`` -> (name, value), a Python literal or else a string."""
+    name, _, value = text.partition("=")
+    try:
+        return name, ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+        return name, value
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.quality",
+        description=__doc__,
+        epilog="Results are kept, and README.md written, only if no option is given.",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        type=setting,
+        default=[],
+        metavar="parameter=value",
+        help="a parameter of the transformer; may be repeated",
+    )
+    for option, names, one in [("--sets", ALL, "set"), ("--only", [*CONTENDERS], "contender")]:
+        parser.add_argument(
+            option, nargs="+", choices=names, default=names, metavar=one, help=f"of {names}"
+        )
+    parser.add_argument(
+        "--seeds", type=int, default=SEEDS, metavar="n", help=f"0 to n - 1; n is {SEEDS} by default"
+    )
+    chosen = parser.parse_args(arguments)
+    if chosen.seeds < 1:
+        parser.error(f"--seeds {chosen.seeds} is less than 1")
+    settings = dict(chosen.set)
+    try:
+        LSTMAutoencoderTransformer().set_params(**settings)
+    except ValueError as error:
+        parser.error(str(error))
+    record = measure(settings, chosen.sets, chosen.only, chosen.seeds)
+    print("", *report.score_tables(record.scores), sep="\n")
+    if record.verdicts:
+        print("", *report.verdict_table({"quality": record}), sep="\n")
+    if chosen == parser.parse_args([]):
+        report.save("quality", record)
+        report.write_tables(SHOWN)
+
+
+def measure(settings, sets, contenders, n_seeds):
+    """Record of all contenders on all sets, each printed when it is there."""
+    scores = []
+    with started({"trials": partial(Remote, Trials, settings)}) as remotes:
+        call = remotes["trials"].call
+        for name in sets:
+            tasks = {contender: ("run", contender, name) for contender in contenders}
+            if name in LONG:
+                tasks[CEILING] = ("ceiling", name)
+            for contender, task in tasks.items():
+                runs = [call(*task, seed) for seed in range(n_seeds)]
+                scores.append(collect(name, contender, runs))
+                shown = [
+                    f"{key} {report.show_spread(key, values)}"
+                    for key, values in scores[-1].values.items()
+                ]
+                print(f"{name}, {contender}:", ", ".join(shown) or "n/a", flush=True)
+    scores += average(scores)
+    complete = set(sets) == set(ALL) and {"ours", *LEAD} <= set(contenders)
+    parameters = LSTMAutoencoderTransformer().set_params(**settings).get_params()
+    return Record(
+        verdicts=judge(scores) if complete else [],
+        numbers={"parameters": parameters},
+        scores=scores,
+    )
+
+
+if __name__ == "__main__":
+    main()
