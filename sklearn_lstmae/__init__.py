@@ -27,8 +27,8 @@ padding nor missing; a *latent* vector, or *code*, is what ``transform`` returns
 is the layer that makes it.
 """
 
+from sklearn_lstmae._versions import __version__
+from sklearn_lstmae.persistence import load, save
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 
-__version__ = "0.1.0.dev0"
-
-__all__ = ["LSTMAutoencoderTransformer"]
+__all__ = ["LSTMAutoencoderTransformer", "__version__", "load", "save"]
