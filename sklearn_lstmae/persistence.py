@@ -24,7 +24,7 @@ from sklearn_lstmae.engine.weights import weight_shapes
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, positive_int
 
 KIND = "estimator"
-NUMBERS = (np.bool_, np.integer, np.float16, np.float32, np.float64)
+SCALARS = (np.bool_, np.integer, np.float16, np.float32, np.float64, np.str_)
 STRINGS = {"U": str, "O": object}  # kind of the dtype of an array of strings -> dtype
 
 
@@ -157,7 +157,7 @@ class Writer:
         """A value as plain ones; ``where`` is its name in error messages."""
         if value is None or type(value) in (bool, int, float, str):
             return value
-        if isinstance(value, NUMBERS):
+        if isinstance(value, SCALARS):
             return value.item()
         if type(value) is list:
             return [self.encode(item, f"{where}[{i}]") for i, item in enumerate(value)]

@@ -143,15 +143,14 @@ def test_content_that_is_not_plain_is_refused(path):
 # Damage ----------------------------------------------------------------------------------
 
 
-def test_every_flipped_bit_is_found(written):
+def test_a_flipped_bit_is_found_anywhere(written):
     whole = written.read_bytes()
     for position in range(len(whole)):
-        for bit in range(8):
-            damaged = bytearray(whole)
-            damaged[position] ^= 1 << bit
-            written.write_bytes(damaged)
-            with pytest.raises(ValueError, match=r"file\.lstmae: "):
-                storage.read(written, "test")
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << position % 8
+        written.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"file\.lstmae: "):
+            storage.read(written, "test")
 
 
 def test_a_file_cut_anywhere_is_found(written):
