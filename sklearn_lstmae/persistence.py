@@ -39,7 +39,8 @@ def save(estimator, path):
     estimator : estimator
         One of this package, a ``FrozenEstimator`` around one or a ``Pipeline`` of such. Estimators
         of scikit-learn in it, and a ``RandomState``, are handed to skops
-        (``pip install sklearn-lstmae[persist]``).
+        (``pip install sklearn-lstmae[persist]``). Of a search, save ``best_estimator_``; callbacks
+        are not saved, take them off with ``set_callbacks()`` first.
 
     path : str or path-like
         A file there is replaced when the new one is safely on the disk; until then it stays as
@@ -52,7 +53,7 @@ def save(estimator, path):
 
     ValueError
         If it holds something that would not load again: an object of a class that skops does not
-        trust by default, or fitted attributes that contradict each other.
+        trust by default, an attribute that no fit makes, or ones that contradict each other.
 
     ImportError
         If skops is needed and not installed.
@@ -183,7 +184,7 @@ class Writer:
     def _estimator(self, value, where):
         parameters = value.get_params(deep=False)
         attributes = {name: item for name, item in vars(value).items() if name not in parameters}
-        ESTIMATORS[type(value)](attributes)
+        _check_attributes(type(value), attributes, where)
         state = {"parameters": parameters, "attributes": attributes}
         return "estimator", {
             "class": type(value).__name__,
@@ -269,6 +270,7 @@ class Reader:
             self.decode({"dict": content[part]}, f"{where}.{part}")
             for part in ("parameters", "attributes")
         )
+        _check_attributes(classes[name], attributes, where)
         return _make_estimator(classes[name], parameters, attributes, where)
 
     def _skops(self, content, where):
@@ -295,16 +297,25 @@ TAGS: dict[str, tuple[type, Callable[[Reader, Any, str], Any]]] = {
 def _make_estimator(estimator_class, parameters, attributes, where):
     for name in sorted(parameters.keys() - set(estimator_class._get_param_names())):
         raise ValueError(f"field '{where}.parameters.{name}' is not known.")
+    try:
+        estimator = estimator_class(**parameters)
+    except TypeError as error:  # a parameter without default is missing
+        raise ValueError(f"field '{where}.parameters': {error}") from error
+    vars(estimator).update(attributes)
+    return estimator
+
+
+def _check_attributes(estimator_class, attributes, where):
+    """Raise unless an instance may have these."""
     for name in attributes:
-        if not _is_attribute(estimator_class, name):
+        # Named as fitted or private, and hiding nothing that the class defines.
+        is_marked = name.startswith("_") or name.endswith("_")
+        if not is_marked or not name.isidentifier() or hasattr(estimator_class, name):
             raise ValueError(f"field '{where}.attributes.{name}' is not known.")
     try:
         ESTIMATORS[estimator_class](attributes)
-        estimator = estimator_class(**parameters)
-    except (TypeError, ValueError) as error:  # TypeError: a parameter without default is missing
-        raise ValueError(f"field '{where}': {error}") from error
-    vars(estimator).update(attributes)
-    return estimator
+    except ValueError as error:
+        raise ValueError(f"field '{where}.attributes': {error}") from error
 
 
 def _check_keys(content, expected, where):
@@ -314,12 +325,6 @@ def _check_keys(content, expected, where):
     for name in sorted(content.keys() ^ expected):
         what = "is missing" if name in expected else "is not known"
         raise ValueError(f"field '{where}.{name}' {what}.")
-
-
-def _is_attribute(estimator_class, name):
-    """Whether an instance may have it: named as fitted or private, and hiding nothing."""
-    marked = name.startswith("_") or name.endswith("_")
-    return marked and name.isidentifier() and not hasattr(estimator_class, name)
 
 
 # What is not ours ------------------------------------------------------------------------

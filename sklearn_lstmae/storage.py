@@ -101,7 +101,7 @@ def write(
     prefix = PREFIX.pack(MAGIC, FORMAT_VERSION, len(header))
     digest = hashlib.sha256(prefix + header).digest()
     try:
-        _replace(os.path.realpath(path), [prefix, digest, header, *buffers.values()])
+        _replace(os.path.realpath(os.fsdecode(path)), [prefix, digest, header, *buffers.values()])
     except OSError as error:
         raise OSError(error.errno, error.strerror, os.fsdecode(path)) from error
 
@@ -140,7 +140,7 @@ def read(
     OSError
         If it cannot be opened.
     """
-    with open(path, "rb") as file:
+    with open(os.fsdecode(path), "rb") as file:
         try:
             header = _read_header(file, kind)
             specs = _specs_of(header["arrays"], os.fstat(file.fileno()).st_size - file.tell())

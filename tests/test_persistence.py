@@ -292,6 +292,14 @@ def test_only_estimators_are_saved(value, path):
         save(value, path)
 
 
+def test_an_attribute_that_no_fit_makes_is_not_saved(plain, path):
+    noted = pickle.loads(pickle.dumps(plain))
+    noted.note = "mine"
+    with pytest.raises(ValueError, match=r"field 'model\.attributes\.note' is not known"):
+        save(noted, path)
+    assert not path.exists()
+
+
 def test_contradicting_attributes_are_not_saved(plain, path):
     broken = pickle.loads(pickle.dumps(plain))
     broken.weights_ = broken.weights_[:-1]
@@ -432,7 +440,7 @@ def test_a_file_that_lacks_an_attribute_is_refused(field, plain, path):
 
 def test_a_pipeline_without_steps_is_refused(path):
     crafted(path, make_pipeline(make()), put({}, *MODEL, "parameters"))
-    with pytest.raises(ValueError, match=r"field 'model': .*missing .* argument: 'steps'"):
+    with pytest.raises(ValueError, match=r"'model\.parameters': .*missing .* argument: 'steps'"):
         load(path)
 
 

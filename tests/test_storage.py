@@ -81,10 +81,18 @@ def test_what_was_written_is_read(written):
     assert all(array.flags.writeable for array in storage.read(written, "test")[0].values())
 
 
-@pytest.mark.parametrize("make_path", [os.fspath, lambda path: path])
+@pytest.mark.parametrize("make_path", [os.fspath, os.fsencode, lambda path: path])
 def test_a_path_is_a_string_or_path_like(make_path, path):
     storage.write(make_path(path), "test", {}, {})
     assert storage.read(make_path(path), "test") == ({}, {})
+
+
+@pytest.mark.parametrize("number", [0, None])
+def test_a_number_is_no_path(number):
+    with pytest.raises(TypeError, match=r"expected str, bytes or os\.PathLike object"):
+        storage.write(number, "test", {}, {})
+    with pytest.raises(TypeError, match=r"expected str, bytes or os\.PathLike object"):
+        storage.read(number, "test")
 
 
 @pytest.mark.parametrize(
