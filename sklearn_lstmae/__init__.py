@@ -27,9 +27,17 @@ padding nor missing; a *latent* vector, or *code*, is what ``transform`` returns
 is the layer that makes it.
 """
 
+from sklearn_lstmae._versions import __version__
+from sklearn_lstmae.persistence import load, save
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 from sklearn_lstmae.windows import WindowSplit, sliding_windows, unwind
 
-__version__ = "0.1.0.dev0"
-
-__all__ = ["LSTMAutoencoderTransformer", "WindowSplit", "sliding_windows", "unwind"]
+__all__ = [
+    "LSTMAutoencoderTransformer",
+    "WindowSplit",
+    "__version__",
+    "load",
+    "save",
+    "sliding_windows",
+    "unwind",
+]

@@ -22,6 +22,7 @@ from sklearn_lstmae._fitting import (
     split,
     warn_of_outcome,
 )
+from sklearn_lstmae._versions import PickledWithVersionsMixin
 from sklearn_lstmae.engine.architecture import Architecture
 from sklearn_lstmae.sequences.batch import like_input, to_layout
 from sklearn_lstmae.sequences.frames import FrameReader, Horizon, put
@@ -34,7 +35,11 @@ positive = Interval(Real, 0, None, closed="neither")
 
 
 class LSTMAutoencoderTransformer(
-    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    PickledWithVersionsMixin,
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
 ):
     """Turn sequences into vectors of fixed length with an LSTM autoencoder, and back.
 

@@ -1,4 +1,4 @@
 """Networks: what they are, how they are compiled, trained and used. TensorFlow and Keras only.
 
-All modules but `architecture` and `plan` import TensorFlow.
+All modules but `architecture`, `plan` and `weights` import TensorFlow.
 """

@@ -1,0 +1,263 @@
+"""One file of named arrays and plain values: written whole or not at all, checked when read.
+
+A file is, in this order, without gaps, all numbers little-endian::
+
+    magic             8 bytes, as in PNG: one that no text has, and line ends that a
+                      transfer in text mode would change
+    format version    4 bytes
+    length of header  8 bytes
+    SHA-256           32 bytes, of the three fields above and the header
+    header            JSON: "kind", "content", and "arrays": dtype, shape, SHA-256 of each
+    arrays            their bytes in C order, in the order of the header, to the end of the file
+
+So each byte is covered by a checksum, and a file of another length is not what it was. Containers
+that exist cover less: no checksum protects the directory of a zip archive (npz, skops), in which
+names and offsets of its members stand, nor the metadata of HDF5 as Keras writes it; safetensors
+has no checksums. All could hold more than arrays need, which is what attacks are made of.
+Checksums find accidents, not malice, so a reader believes nothing that it has not checked.
+"""
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import secrets
+import shutil
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+
+MAGIC = b"\x89LSTMA\r\n"
+FORMAT_VERSION = 1
+PREFIX = struct.Struct("<8sIQ")
+DIGEST_BYTES = hashlib.sha256().digest_size
+
+# All that an array may be: nothing that holds objects, whose bytes would be a pickle.
+DTYPES = ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8")
+
+Path = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """What a header says of an array that has not been read."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in the file."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+Check = Callable[[Mapping[str, Any], Mapping[str, ArraySpec]], object]
+
+
+def write(
+    path: Path, kind: str, arrays: Mapping[str, np.ndarray], content: Mapping[str, Any]
+) -> None:
+    """Write a file; another one at its place is replaced when all is safely on the disk.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where to. A link is followed, and a file that is replaced passes its permissions on.
+        While it is written, the file has another name in the same folder,
+        ``.sklearn_lstmae-*.tmp``; one that a killed process left there may be deleted.
+
+    kind : str
+        What the file is for; `read` asks for it.
+
+    arrays : dict of ndarray
+        Booleans, integers or real numbers of at most 64 bits, of any shape and memory layout.
+
+    content : dict
+        What JSON can say, and non-finite floats.
+
+    Raises
+    ------
+    TypeError
+        If an array has another dtype, or content is not plain. Nothing is written.
+
+    OSError
+        If the file cannot be written, naming ``path``. An old file is as it was.
+    """
+    portable = {name: _as_portable(name, array) for name, array in arrays.items()}
+    buffers = {name: _bytes_of(array) for name, array in portable.items()}
+    entries = {
+        name: {
+            "dtype": array.dtype.str,
+            "shape": array.shape,
+            "sha256": hashlib.sha256(buffers[name]).hexdigest(),
+        }
+        for name, array in portable.items()
+    }
+    header = json.dumps({"kind": kind, "content": content, "arrays": entries}).encode()
+    prefix = PREFIX.pack(MAGIC, FORMAT_VERSION, len(header))
+    digest = hashlib.sha256(prefix + header).digest()
+    try:
+        _replace(os.path.realpath(os.fsdecode(path)), [prefix, digest, header, *buffers.values()])
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fsdecode(path)) from error
+
+
+def read(
+    path: Path, kind: str, check: Check | None = None
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read a file that `write` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where from.
+
+    kind : str
+        What `write` was told.
+
+    check : callable (content, specs) -> object, default=None
+        Called before arrays are read and memory is taken for them, with the `ArraySpec` of each.
+        It raises ValueError where content or arrays are not what the caller can use.
+
+    Returns
+    -------
+    arrays : dict of ndarray
+        Equal to those written, little-endian and writeable.
+
+    content : dict
+        Equal to that written, but for JSON's habits: tuples are lists.
+
+    Raises
+    ------
+    ValueError
+        Naming ``path``: if the file is truncated or corrupted, if it is of another program, of a
+        newer format or of another kind, or if ``check`` says so.
+
+    OSError
+        If it cannot be opened.
+    """
+    with open(os.fsdecode(path), "rb") as file:
+        try:
+            header = _read_header(file, kind)
+            specs = _specs_of(header["arrays"], os.fstat(file.fileno()).st_size - file.tell())
+            if check is not None:
+                check(header["content"], specs)
+            arrays = {
+                name: _read_array(file, name, spec, header["arrays"][name]["sha256"])
+                for name, spec in specs.items()
+            }
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{os.fsdecode(path)}: {error}") from error
+    return arrays, header["content"]
+
+
+# Writing ---------------------------------------------------------------------------------
+
+
+def _as_portable(name: str, array: np.ndarray) -> np.ndarray:
+    """The same values in C order and little-endian."""
+    dtype = array.dtype.newbyteorder("<")
+    if dtype.str not in DTYPES:
+        raise TypeError(
+            f"The array {name!r} is of dtype {array.dtype}, but a file takes booleans, integers "
+            "and real numbers of at most 64 bits only."
+        )
+    return np.asarray(array, dtype=dtype, order="C")
+
+
+def _bytes_of(array: np.ndarray) -> memoryview:
+    """The memory of an array in C order, as bytes; writing to them writes to it."""
+    return array.reshape(-1).view(np.uint8).data
+
+
+def _replace(target: str, parts: Iterable[bytes | memoryview]) -> None:
+    """Make a file of parts. Whatever happens, ``target`` is the old file or the new one."""
+    folder = os.path.dirname(target)
+    temporary = os.path.join(folder, f".sklearn_lstmae-{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            if os.path.exists(target):
+                shutil.copymode(target, temporary)
+            for part in parts:
+                file.write(part)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(temporary)
+    if os.name == "posix":  # the new name is on the disk, too; elsewhere no folder can be opened
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+# Reading ---------------------------------------------------------------------------------
+
+
+def _damage(what: str) -> ValueError:
+    return ValueError(f"the file is truncated or corrupted: {what}.")
+
+
+def _read_header(file: BinaryIO, kind: str) -> dict[str, Any]:
+    """The header, its checksum verified and its outermost level checked."""
+    size = os.fstat(file.fileno()).st_size
+    prefix = file.read(PREFIX.size)
+    if not MAGIC.startswith(prefix[: len(MAGIC)]):
+        raise ValueError("this is not a file that sklearn_lstmae wrote.")
+    if len(prefix) < PREFIX.size:
+        raise _damage(f"it ends after {size} bytes, within its first fields")
+    _, version, length = PREFIX.unpack(prefix)
+    if version > FORMAT_VERSION:
+        raise ValueError(
+            f"the file is of format version {version}, but this sklearn_lstmae reads versions up "
+            f"to {FORMAT_VERSION}: update it, or write the file anew with this one."
+        )
+    if length > size:
+        raise _damage(f"it has {size} bytes, but its header alone should have {length}")
+    digest = file.read(DIGEST_BYTES)
+    text = file.read(length)
+    if hashlib.sha256(prefix + text).digest() != digest:
+        raise _damage("the checksum of its header is wrong")
+    header = json.loads(text)
+    expected = {"kind": str, "content": dict, "arrays": dict}
+    if not isinstance(header, dict) or {k: type(v) for k, v in header.items()} != expected:
+        raise ValueError(f"the header does not consist of {sorted(expected)}.")
+    if header["kind"] != kind:
+        raise ValueError(f"the file is of kind {header['kind']!r}, not {kind!r}.")
+    return header
+
+
+def _specs_of(entries: dict[str, Any], n_bytes: int) -> dict[str, ArraySpec]:
+    """What the header says of arrays that should fill ``n_bytes``."""
+    specs = {name: _spec_of(name, entry) for name, entry in entries.items()}
+    claimed = sum(spec.nbytes for spec in specs.values())
+    if claimed != n_bytes:
+        raise _damage(f"arrays should have {claimed} bytes in it, but have {n_bytes}")
+    return specs
+
+
+def _spec_of(name: str, entry: Any) -> ArraySpec:
+    match entry:
+        case {"dtype": str(dtype), "shape": list(shape), "sha256": str(), **rest} if (
+            not rest
+            and dtype in DTYPES
+            and all(type(length) is int and length >= 0 for length in shape)
+        ):
+            return ArraySpec(tuple(shape), np.dtype(dtype))
+    raise ValueError(f"the header describes the array {name!r} as {entry!r:.200}.")
+
+
+def _read_array(file: BinaryIO, name: str, spec: ArraySpec, digest: str) -> np.ndarray:
+    array = np.empty(spec.shape, spec.dtype)
+    buffer = _bytes_of(array)
+    file.readinto(buffer)  # type: ignore[attr-defined]
+    if hashlib.sha256(buffer).hexdigest() != digest:
+        raise _damage(f"the checksum of its array {name!r} is wrong")
+    return array
