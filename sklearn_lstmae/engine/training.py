@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from sklearn_lstmae.sequences.frames import FrameReader, round_up
 
 from ._tensorflow import tf
 from .architecture import Architecture
+from .classifying import Head
 from .inference import FittedNetwork
 from .plan import TrainingPlan
 from .program import Program, get_program
@@ -75,8 +77,35 @@ def train(
     ValueError
         When the loss or the weights stop being finite.
     """
-    run = _Run(architecture, plan, reader)
-    listening = report is not None or validation is not None
+    program = get_program(architecture)
+    weights = program.initial_weights(np.random.default_rng([plan.seed, 0]))
+    measure = None if validation is None else partial(_measure, architecture, plan, validation)
+    return follow(Run(program, plan, reader, weights), plan, measure, report)
+
+
+def _measure(architecture, plan, validation, weights):
+    network = FittedNetwork(architecture, weights)
+    each, _ = network.mean_losses(validation, architecture.decoders, plan.loss)
+    return {"val_loss": float(np.dot(plan.shares, each))}
+
+
+def follow(run, plan: TrainingPlan, measure=None, report=None):
+    """Carry a training out, epoch by epoch, and keep the best weights.
+
+    Parameters
+    ----------
+    run : Run
+    plan : TrainingPlan
+    measure : callable (weights) -> dict, optional
+        "val_loss", which decides on the best weights, and what else should be in the history.
+    report : callable (epoch, losses, weights) -> bool, optional
+        As `train` takes it.
+
+    Returns
+    -------
+    TrainedNetwork
+    """
+    listening = report is not None or measure is not None
     per_call = 1 if listening else max(1, STEPS_A_CALL // run.n_batches)
     best = TrainedNetwork(run.weights)
     history: dict[str, list[float]] = {"loss": []}
@@ -84,10 +113,8 @@ def train(
     for first in range(0, plan.epochs, per_call):
         losses = run.epochs(first, min(first + per_call, plan.epochs))
         _check_finite(losses["loss"], history["loss"], run.weights)
-        if validation is not None:
-            network = FittedNetwork(architecture, run.weights)
-            each, _ = network.mean_losses(validation, architecture.decoders, plan.loss)
-            losses["val_loss"] = [float(np.dot(plan.shares, each))]
+        if measure is not None:
+            losses |= {name: [value] for name, value in measure(run.weights).items()}
             if not np.isfinite(losses["val_loss"][0]):
                 raise ValueError(
                     f"The validation loss of epoch {len(history['loss']) + 1} is "
@@ -99,7 +126,7 @@ def train(
             history.setdefault(name, []).extend(values)
         epoch = len(history["loss"])
         measured = {name: values[-1] for name, values in losses.items()}
-        if validation is None or measured["val_loss"] < lowest:
+        if measure is None or measured["val_loss"] < lowest:
             lowest = measured.get("val_loss", lowest)
             best = TrainedNetwork(run.weights, history, epoch)
         stop = report is not None and report(epoch, measured, run.weights)
@@ -151,12 +178,32 @@ def draw_order(n_frames, batch_size, seed, epoch):
     return generator.permutation(order.reshape(n_batches, batch_size))
 
 
-class _Run:
-    """State of one training: the weights, the optimizer's state, and where the data come from."""
+class Run:
+    """State of one training: the weights, the optimizer's state, and where the data come from.
 
-    def __init__(self, architecture, plan, reader):
-        self.program: Program = get_program(architecture)
+    Parameters
+    ----------
+    program : Program
+    plan : TrainingPlan
+    reader : FrameReader
+    weights : list of float32 arrays
+        To start from.
+    head : Head or None
+        Of a classifier, with its ``constants``; then ``reader`` knows classes.
+    constants : sequence of float32 arrays
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        plan: TrainingPlan,
+        reader: FrameReader,
+        weights,
+        head: Head | None = None,
+        constants=(),
+    ):
         self.plan, self.reader = plan, reader
+        self.weights, self.constants = weights, constants
         longest = int(reader.n_frames.max())
         equal = (reader.n_frames == longest).all()
         self.width = longest if equal else int(round_up(longest))
@@ -165,14 +212,15 @@ class _Run:
         self.n_batches = -(-len(reader) // self.batch_size)
         self.shares = np.array([*plan.shares, plan.kl_weight], np.float32)
         self.rates = learning_rates(plan.learning_rate, plan.epochs * self.n_batches)
-        xla = uses_xla(architecture, len(self.rates), self.width)
+        has_lstm = head is None or head.tunes_encoder
+        xla = has_lstm and uses_xla(program.architecture, len(self.rates), self.width)
         shards = 2 if xla and self.batch_size % 2 == 0 and self.batch_size >= 16 else 1
-        self.steps = self.program.training_steps(
-            Recipe(plan.loss, plan.dropout, plan.noise, plan.optimizer, plan.clipnorm, shards, xla)
+        self.steps = program.training_steps(
+            Recipe(plan.loss, plan.dropout, plan.noise, plan.optimizer, plan.clipnorm, shards, xla),
+            head,
         )
-        self.weights = self.program.initial_weights(np.random.default_rng([plan.seed, 0]))
         self.state = self.steps.initial_state()
-        row_bytes = 4 * self.width * architecture.frame_width
+        row_bytes = 4 * self.width * reader.patch_size * reader.sequences.n_features
         self.part = max(1, CHUNK_BYTES // row_bytes)
         self.resident = None
         if row_bytes * len(reader) <= RESIDENT_BYTES:
@@ -193,19 +241,23 @@ class _Run:
             rates = self.rates[start : start + len(rows)]
             rows = rows.reshape(len(rows), self.steps.recipe.shards, -1)
             self.weights, self.state, *both = self.steps(
-                self.weights, self.state, tables, rows, rates, self.shares, self.plan.seed, start
+                self.weights,
+                self.state,
+                tables,
+                rows,
+                rates,
+                self.shares,
+                self.plan.seed,
+                start,
+                self.constants,
             )
             start += len(rows)
-            sums.append(np.stack(both))  # (2, S, D + 1)
+            sums.append(np.stack(both))  # (2, S, J), J terms of the loss
         shape = (2, last - first, self.n_batches, len(self.shares))
         errors, counts = np.concatenate(sums, axis=1).astype(np.float64).reshape(shape).sum(axis=2)
-        each = errors / np.maximum(counts, 1)  # (epochs, D + 1)
-        architecture = self.program.architecture
-        names = [f"{decoder}_loss" for decoder in architecture.decoders]
-        if architecture.variational:
-            names.append("kl_loss")
-        parts = dict(zip(names, each.T.tolist(), strict=False))
-        return {"loss": (each * self.shares.astype(np.float64)).sum(axis=1).tolist(), **parts}
+        each = errors / np.maximum(counts, 1)  # (epochs, J)
+        loss = (each * self.shares.astype(np.float64)).sum(axis=1)
+        return {"loss": loss.tolist(), **self.steps.objective.name(each)}
 
     def _chunks(self, order):
         """The data for minibatches: tables of M sequences, and which of the M each one has."""
@@ -231,18 +283,28 @@ class _Run:
         return self._load(rows[absent:]), places
 
     def _load(self, rows):
-        """Tables of rows: (frames (M, K, P * F), lengths (M,)) for each target, as tensors."""
+        """Tables of rows, as tensors."""
         blocks = [
-            self.reader.read(part, self.width)
+            _tables(self.reader.read(part, self.width))
             for part in np.split(rows, range(self.part, len(rows), self.part))
         ]
         return [
-            (
-                tf.concat([block.frames(name) for block in blocks], 0),
-                tf.concat([block.targets[name].lengths.astype(np.int32) for block in blocks], 0),
-            )
-            for name in blocks[0].targets
+            tuple(tf.concat(parts, 0) for parts in zip(*table, strict=True))
+            for table in zip(*blocks, strict=True)
         ]
+
+
+def _tables(block):
+    """(frames (M, K, P * F), lengths (M,)) of each target, and (statistics, classes)."""
+    tables = [
+        (block.frames(name), batch.lengths.astype(np.int32))
+        for name, batch in block.targets.items()
+    ]
+    if block.classes is not None:
+        statistics = np.zeros((len(block.classes), 0), np.float32)
+        statistics = statistics if block.statistics is None else block.statistics
+        tables.append((statistics, block.classes.astype(np.int32)))
+    return tables
 
 
 def _check_finite(losses, earlier, weights):
