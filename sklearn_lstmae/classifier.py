@@ -1,11 +1,14 @@
 """LSTMAutoencoderClassifier: classes of sequences, learned from few labels."""
 
+import warnings
 from copy import copy
+from functools import partial
 from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.base import _fit_context as fit_context
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_consistent_length, get_tags
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -351,6 +354,7 @@ class LSTMAutoencoderClassifier(ClassifierMixin, BaseEstimator):
             architecture,
             self._make_plan(shares, seed),
             encoder,
+            partial(regress, learning.classes, shares),
             learning,
             validation,
             fine_tune=bool(self.fine_tune),
@@ -433,6 +437,22 @@ def weigh_classes(class_weight, classes, numbers):
             "and a class of y more than 0."
         )
     return weights / mean
+
+
+def regress(numbers, shares, columns):
+    """Kernel (C, G) and bias (G,) of a logistic regression of classes (N,) on columns (N, C)."""
+    # Imported here since linear_model is slow to import.
+    from sklearn.linear_model import LogisticRegression
+
+    regression = LogisticRegression()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it is only where training starts
+        regression.fit(columns, numbers, sample_weight=shares[numbers])
+    coefficients, intercepts = regression.coef_, regression.intercept_  # (G, C), (G,)
+    if len(shares) == 2:  # one row, of the second class against the first
+        coefficients = np.vstack([-coefficients, coefficients]) / 2
+        intercepts = np.concatenate([-intercepts, intercepts]) / 2
+    return coefficients.T, intercepts
 
 
 def entropy(shares, numbers):

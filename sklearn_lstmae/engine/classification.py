@@ -50,6 +50,7 @@ def train_classifier(
     architecture: Architecture,
     plan: TrainingPlan,
     encoder,
+    start_head,
     reader: FrameReader,
     validation: FrameReader | None = None,
     *,
@@ -57,8 +58,6 @@ def train_classifier(
     report=None,
 ):
     """Train a head on an encoder, and the encoder too.
-
-    The head starts from zero, where all classes are equally probable.
 
     Parameters
     ----------
@@ -68,6 +67,9 @@ def train_classifier(
         Its ``shares`` are what errors on each class count for.
     encoder : list of float32 arrays
         Weights to start from; they are not changed.
+    start_head : callable (columns) -> (kernel, bias)
+        What the head starts from, (C, G) and (G,), for columns (N, C) of mean 0 and deviation 1,
+        which ``reader`` has the classes of.
     reader, validation : FrameReader
         Rows to learn from, and rows to stop early by, with their classes.
     fine_tune : bool
@@ -88,7 +90,7 @@ def train_classifier(
     codes = FittedNetwork(architecture, encoder).encode(reader)
     center, scale = mean_and_deviation(codes)
     head = Head(codes.shape[1], len(plan.shares), fine_tune)
-    start = [np.zeros(shape, np.float32) for shape in head.shapes]
+    start = [array.astype(np.float32) for array in start_head((codes - center) / scale)]
     data = as_sequences(codes, reader.classes)
     if fine_tune:
         start, data = [*encoder, *start], reader
