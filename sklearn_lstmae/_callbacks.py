@@ -74,7 +74,7 @@ class FitReport:
     def _show(self, epoch, losses):
         words = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
         self._bar.set_postfix_str(words, refresh=False)
-        self._bar.update()
+        self._bar.update(epoch - self._bar.n)  # a resumed fit does not begin with the first
         if self._estimator.verbose >= 2:
             print(f"epoch {epoch}/{self._n_epochs}: {words}")
 

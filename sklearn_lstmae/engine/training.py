@@ -1,7 +1,6 @@
 """Training: epochs, minibatches, learning rates, early stopping, seeds."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from dataclasses import replace as copy_with
 
 import numpy as np
@@ -13,6 +12,7 @@ from .architecture import Architecture
 from .inference import FittedNetwork
 from .plan import TrainingPlan
 from .program import Program, get_program
+from .progress import TrainedNetwork, TrainingState
 from .steps import Recipe
 
 WARM_UP = 0.05  # share of the steps in which the learning rate grows
@@ -30,52 +30,6 @@ SORTED_BATCHES = 8
 # From this work on, in minibatches times LSTM steps, compiling with XLA (2 to 3 s) pays off:
 # measured on two cores, a step then takes 20 to 30 µs less.
 XLA_WORK = 40_000
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingState:
-    """Where a network stands between two epochs: all that the next one begins from.
-
-    Attributes
-    ----------
-    weights : list of float32 arrays
-    optimizer : list of arrays or None
-        Variables of the optimizer; None: as before its first step.
-    n_epochs, n_steps : int
-        Epochs and minibatches that are behind it. What is drawn at random follows the seed of the
-        plan and these, so that a training in pieces does not draw the same again.
-    """
-
-    weights: list
-    optimizer: list | None = None
-    n_epochs: int = 0
-    n_steps: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class TrainedNetwork:
-    """What training made so far.
-
-    Attributes
-    ----------
-    state : TrainingState
-        After the last epoch.
-    weights : list of float32 arrays
-        Of the best epoch.
-    best_epoch : int
-        From 1; 0 before the first one.
-    history : dict of lists, a number an epoch
-    """
-
-    state: TrainingState
-    weights: list = field(default_factory=list)
-    best_epoch: int = 0
-    history: dict = field(default_factory=lambda: {"loss": []})
-
-    @property
-    def n_epochs(self):
-        """Epochs of this training."""
-        return len(self.history["loss"])
 
 
 def train(
