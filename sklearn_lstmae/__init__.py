@@ -27,8 +27,10 @@ padding nor missing; a *latent* vector, or *code*, is what ``transform`` returns
 is the layer that makes it.
 """
 
+from sklearn_lstmae.detector import LSTMAutoencoderDetector
+from sklearn_lstmae.events import find_events
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["LSTMAutoencoderTransformer"]
+__all__ = ["LSTMAutoencoderDetector", "LSTMAutoencoderTransformer", "find_events"]
