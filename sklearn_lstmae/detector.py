@@ -213,7 +213,7 @@ class LSTMAutoencoderDetector(OutlierMixin, BaseEstimator):
             The sequences.
 
         y : ignored
-            Passed to a splitter ``cv``, as scikit-learn does.
+            Here for scikit-learn's convention.
 
         groups : array-like of shape (N,), default=None
             Which sequences belong together, as windows of one record do: "cv" and "conformal"
@@ -245,7 +245,7 @@ class LSTMAutoencoderDetector(OutlierMixin, BaseEstimator):
             )
         with keep_state_on_failure(self):
             _check_all(self, X)
-            self.calibration_scores_ = drop_unjudged(self._calibrate(*indexable(X, y, groups)))
+            self.calibration_scores_ = drop_unjudged(self._calibrate(*indexable(X, groups)))
             self.offset_ = OFFSETS[self.threshold](self.calibration_scores_, self.contamination)
         if self.offset_ == -np.inf:
             _warn_of_too_few(len(self.calibration_scores_), self.contamination)
@@ -439,12 +439,12 @@ class LSTMAutoencoderDetector(OutlierMixin, BaseEstimator):
     def _is_frozen(self):
         return isinstance(self.autoencoder, FrozenEstimator)
 
-    def _calibrate(self, X, y, groups):
+    def _calibrate(self, X, groups):
         """Learn, and return the scores that the threshold is taken from."""
         needs_no_learning = self._is_frozen and self.score_from == "reconstruction"
         if self.threshold == "train" or needs_no_learning:
             return self._learn(X)._judge(X)
-        folds = _make_splitter(self, groups).split(X, y, groups)
+        folds = _make_splitter(self, groups).split(X, groups=groups)
         if self.threshold == "conformal":
             learning, held_out = next(iter(folds))
             return self._learn(take_rows(X, learning))._judge(take_rows(X, held_out))

@@ -74,7 +74,11 @@ def test_checks_that_scikit_learn_does_not_run_by_itself(check, estimator):
 @pytest.mark.parametrize("detector", DETECTORS, ids=["train", "cv", "conformal", "both"])
 @pytest.mark.parametrize(
     "check",
-    [checks.check_inplace_ensure_writeable, checks.check_param_validation],
+    [
+        checks.check_dataframe_column_names_consistency,
+        checks.check_inplace_ensure_writeable,
+        checks.check_param_validation,
+    ],
     ids=lambda check: check.__name__,
 )
 def test_checks_of_a_detector_that_scikit_learn_does_not_run_by_itself(check, detector):
