@@ -1,6 +1,7 @@
 """LSTMAutoencoderDetector: which sequences are unlike those of fit."""
 
 import warnings
+from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -23,7 +24,7 @@ from sklearn_lstmae._anomaly import (
     quantile_offset,
     share_errors,
 )
-from sklearn_lstmae._fitting import USER_LINE, keep_state_on_failure
+from sklearn_lstmae._fitting import USER_LINE, draw_seed, keep_state_on_failure
 from sklearn_lstmae.sequences.frames import Horizon
 from sklearn_lstmae.sequences.validation import check_horizon, check_sequences
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
@@ -103,7 +104,8 @@ class LSTMAutoencoderDetector(OutlierMixin, BaseEstimator):
 
     random_state : int, RandomState instance or None, default=None
         Determines what "conformal" holds out. When given, it is also set on the clone of
-        ``autoencoder``; None leaves that one's own.
+        ``autoencoder``; None leaves that one's own. Global random states are neither read nor
+        changed.
 
     Attributes
     ----------
@@ -444,14 +446,14 @@ class LSTMAutoencoderDetector(OutlierMixin, BaseEstimator):
         needs_no_learning = self._is_frozen and self.score_from == "reconstruction"
         if self.threshold == "train" or needs_no_learning:
             return self._learn(X)._judge(X)
-        folds = _make_splitter(self, groups).split(X, groups=groups)
+        folds = _make_splitter(self, groups).split(X, None, groups)
         if self.threshold == "conformal":
             learning, held_out = next(iter(folds))
             return self._learn(take_rows(X, learning))._judge(take_rows(X, held_out))
         self._learn(X)
         return np.concatenate(
             [
-                clone(self)._learn(take_rows(X, learning))._judge(take_rows(X, held_out))
+                copy(self)._learn(take_rows(X, learning))._judge(take_rows(X, held_out))
                 for learning, held_out in folds
             ]
         )
@@ -507,7 +509,7 @@ def _make_splitter(detector, groups):
         return check_cv(detector.cv)
     by_chance = {}
     if detector.threshold == "conformal":
-        by_chance = {"shuffle": True, "random_state": detector.random_state}
+        by_chance = {"shuffle": True, "random_state": draw_seed(detector.random_state)}
     return (KFold if groups is None else GroupKFold)(int(detector.cv), **by_chance)
 
 

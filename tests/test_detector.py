@@ -16,6 +16,7 @@ from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, TimeSer
 from sklearn.utils import get_tags
 
 from sklearn_lstmae import LSTMAutoencoderDetector, LSTMAutoencoderTransformer
+from sklearn_lstmae._fitting import draw_seed
 
 # Two epochs are often no better than the mean: the warning says the truth.
 pytestmark = pytest.mark.filterwarnings(
@@ -163,7 +164,7 @@ def test_train_finds_its_share_of_the_sequences_of_fit(score_from, contamination
         (np.int64(2), GROUPS, GroupKFold(2)),
         (LeaveOneGroupOut(), GROUPS, LeaveOneGroupOut()),
         (TimeSeriesSplit(2), None, TimeSeriesSplit(2)),  # never scores the first rows
-        (list(KFold(3).split(CUBE)), None, KFold(3)),
+        (KFold(3).split(CUBE), None, KFold(3)),
     ],
     ids=["int", "int with groups", "groups", "time", "iterable"],
 )
@@ -183,8 +184,8 @@ def test_cv_takes_scores_of_folds_that_were_not_learned(cv, groups, splitter):
 @pytest.mark.parametrize(
     ("cv", "groups", "splitter"),
     [
-        (4, None, KFold(4, shuffle=True, random_state=0)),
-        (4, GROUPS, GroupKFold(4, shuffle=True, random_state=0)),
+        (4, None, KFold(4, shuffle=True, random_state=draw_seed(0))),
+        (4, GROUPS, GroupKFold(4, shuffle=True, random_state=draw_seed(0))),
         (LeaveOneGroupOut(), GROUPS, LeaveOneGroupOut()),
     ],
     ids=["int", "int with groups", "splitter"],
@@ -387,6 +388,17 @@ def test_random_state_is_set_on_the_clone_only():
     assert make(autoencoder, random_state=2).fit(CUBE).autoencoder_.random_state == 2
     assert autoencoder.random_state == 1
     assert not hasattr(autoencoder, "weights_")
+
+
+def test_the_global_random_state_is_neither_read_nor_changed():
+    before = np.random.get_state()  # noqa: NPY002
+    held_out = []
+    for _ in range(2):
+        np.random.set_state(before)  # noqa: NPY002
+        detector = make(threshold="conformal", random_state=None).fit(CUBE)
+        held_out.append(detector.calibration_scores_)
+    assert not np.array_equal(*held_out)
+    assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
 
 
 def test_later_parameters_change_nothing_until_the_next_fit():
