@@ -425,13 +425,15 @@ def _check_configuration(configuration):
 
 def _check_optimizer_state(state, shapes):
     """Raise unless a training of weights of these shapes could go on from it."""
-    names = ("n_epochs", "n_steps", "seed")
-    _check_keys(state, {"optimizer", "variables", *names}, "optimizer_state_")
+    count = [Interval(Integral, 0, None, closed="left")]
     constraints = {
         "optimizer": LSTMAutoencoderTransformer._parameter_constraints["optimizer"],
         "variables": [list],
-        **dict.fromkeys(names, [Interval(Integral, 0, None, closed="left")]),
+        "seed": count,
+        "n_epochs": count,
+        "n_steps": count,
     }
+    _check_keys(state, constraints.keys(), "optimizer_state_")
     validate_parameter_constraints(constraints, state, "optimizer_state_")
     possible = [(), (sum(map(math.prod, shapes)),)]  # a number, or one for each weight
     for array in state["variables"]:
