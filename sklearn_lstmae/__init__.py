@@ -28,14 +28,18 @@ is the layer that makes it.
 """
 
 from sklearn_lstmae._versions import __version__
+from sklearn_lstmae.detector import LSTMAutoencoderDetector
+from sklearn_lstmae.events import find_events
 from sklearn_lstmae.persistence import load, save
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 from sklearn_lstmae.windows import WindowSplit, sliding_windows, unwind
 
 __all__ = [
+    "LSTMAutoencoderDetector",
     "LSTMAutoencoderTransformer",
     "WindowSplit",
     "__version__",
+    "find_events",
     "load",
     "save",
     "sliding_windows",

@@ -247,7 +247,7 @@ class LSTMAutoencoderClassifier(ClassifierMixin, BaseEstimator):
                 self.autoencoder_ = self._pretrain(X, labeled, unlabeled)
             with FitReport(self, self.epochs, X, y) as report:
                 self.__dict__.update(self._train(labeled, classes, report))
-        warn_of_outcome(self, CLASSES_OUTCOME)
+        warn_of_outcome(self, self.n_epochs_, CLASSES_OUTCOME)
         return self
 
     def predict(self, X):

@@ -3,6 +3,7 @@
 Letters: N sequences, C columns that the head reads, G classes.
 """
 
+from dataclasses import replace as copy_with
 from functools import partial
 
 import numpy as np
@@ -16,7 +17,8 @@ from .classifying import Head
 from .inference import FittedNetwork
 from .plan import TrainingPlan
 from .program import get_program
-from .training import Run, TrainedNetwork, follow
+from .progress import TrainedNetwork, TrainingState
+from .training import Run, follow
 
 
 class FittedClassifier:
@@ -90,10 +92,10 @@ def train_classifier(
     codes = FittedNetwork(architecture, encoder).encode(reader)
     center, scale = mean_and_deviation(codes)
     head = Head(codes.shape[1], len(plan.shares), fine_tune)
-    start = [array.astype(np.float32) for array in start_head((codes - center) / scale)]
+    weights = [array.astype(np.float32) for array in start_head((codes - center) / scale)]
     data = as_sequences(codes, reader.classes)
     if fine_tune:
-        start, data = [*encoder, *start], reader
+        weights, data = [*encoder, *weights], reader
 
     def whole(weights):
         *tuned, kernel, bias = weights
@@ -107,12 +109,12 @@ def train_classifier(
         return report(epoch, losses, whole(weights))
 
     trained = follow(
-        Run(get_program(architecture), plan, data, start, head, (center, scale)),
-        plan,
+        Run(get_program(architecture), plan, data, head, (center, scale)),
+        TrainedNetwork(TrainingState(weights)),
         None if validation is None else partial(measure, validation),
         None if report is None else report_whole,
     )
-    return TrainedNetwork(whole(trained.weights), trained.history, trained.best_epoch)
+    return copy_with(trained, weights=whole(trained.weights))
 
 
 def linear(columns, kernel, bias):

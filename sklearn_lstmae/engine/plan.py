@@ -11,7 +11,6 @@ class TrainingPlan:
     ----------
     epochs, batch_size : int
     learning_rate : float
-        Its peak, see `training.learning_rates`.
     loss, optimizer : str
         The loss of a decoder; of a classifier it is the cross-entropy.
     clipnorm : float or None
@@ -23,6 +22,8 @@ class TrainingPlan:
     patience : int or None
         Stop after so many epochs without a better loss on the validation rows; None: never.
     seed : int
+    scheduled : bool
+        The learning rate is the peak of `training.learning_rates`; False: it stays what it is.
     """
 
     epochs: int
@@ -37,3 +38,4 @@ class TrainingPlan:
     kl_weight: float
     patience: int | None
     seed: int
+    scheduled: bool = True
