@@ -10,14 +10,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.base import _fit_context as fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_consistent_length, get_tags
+from sklearn.utils import assert_all_finite, check_consistent_length, get_tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.extmath import softmax
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from sklearn_lstmae._callbacks import FitReport
+from sklearn_lstmae._callbacks import CallbackSupportMixin, FitReport
 from sklearn_lstmae._fitting import (
     CLASSES_OUTCOME,
     check_counts,
@@ -39,7 +39,7 @@ from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, positive, pos
 COLUMNS = ("n_features_in_", "feature_names_in_")
 
 
-class LSTMAutoencoderClassifier(ClassifierMixin, BaseEstimator):
+class LSTMAutoencoderClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Tell the classes of sequences, of which few need to have a label.
 
     An autoencoder first learns, without labels, from all sequences there are; then a linear layer
@@ -247,6 +247,7 @@ class LSTMAutoencoderClassifier(ClassifierMixin, BaseEstimator):
                 self.autoencoder_ = self._pretrain(X, labeled, unlabeled)
             with FitReport(self, self.epochs, X, y) as report:
                 self.__dict__.update(self._train(labeled, classes, report))
+                report.finish(vars(self))
         warn_of_outcome(self, self.n_epochs_, CLASSES_OUTCOME)
         return self
 
@@ -415,6 +416,7 @@ def check_classes(classifier, y, sequences):
             "the classes of X; sequences without one belong to X_unlabeled."
         )
     y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
     check_consistent_length(sequences, y)
     check_classification_targets(y)
     classes, numbers = np.unique(y, return_inverse=True)
