@@ -88,6 +88,20 @@ def _check_pairs(estimator):
             f"{objective!r}, which has one decoder: leave prediction_weight at 0.5, or choose "
             "objective='composite'."
         )
+    if estimator.resume and estimator.checkpoint_dir is None:
+        raise ValueError(
+            "resume=True goes on from a checkpoint, but checkpoint_dir=None has none: set "
+            "checkpoint_dir to the folder of an interrupted fit, or resume=False."
+        )
+
+
+def check_one_pass(estimator):
+    """Raise where a parameter asks for more than one pass over X."""
+    if estimator.early_stopping:
+        raise ValueError(
+            "early_stopping=True has no meaning for partial_fit, which is one pass over X: set "
+            "early_stopping=False, or use fit with warm_start=True."
+        )
 
 
 def resolve_patch_size(patch_size, n_timesteps, horizon):
@@ -186,11 +200,11 @@ def configure(estimator, sequences):
     }
 
 
-def make_plan(estimator, seed):
+def make_plan(estimator, seed, one_pass):
     """How to train: the parameters that the fitted model does not need, as plain values."""
     share = float(estimator.prediction_weight)
     return TrainingPlan(
-        epochs=int(estimator.epochs),
+        epochs=1 if one_pass else int(estimator.epochs),
         batch_size=int(estimator.batch_size),
         learning_rate=float(estimator.learning_rate),
         loss=estimator.loss,
@@ -202,6 +216,7 @@ def make_plan(estimator, seed):
         kl_weight=float(estimator.kl_weight),
         patience=int(estimator.patience) if estimator.early_stopping else None,
         seed=seed,
+        scheduled=not one_pass,
     )
 
 
@@ -234,8 +249,8 @@ def keep_state_on_failure(estimator):
         raise
 
 
-def warn_of_outcome(estimator):
-    """Say so when a fit is no better than the mean, or was cut short."""
+def warn_of_outcome(estimator, n_epochs):
+    """Say so when a fit of so many epochs is no better than the mean, or was cut short."""
     loss, baseline_loss = estimator.loss_, estimator.baseline_loss_
     if baseline_loss > 0 and not loss < baseline_loss:
         warnings.warn(
@@ -246,10 +261,10 @@ def warn_of_outcome(estimator):
             stacklevel=USER_LINE,
         )
     since_best = estimator.n_epochs_ - estimator.best_epoch_
-    cut_short = estimator.n_epochs_ == estimator.epochs and since_best < estimator.patience
+    cut_short = n_epochs == estimator.epochs and since_best < estimator.patience
     if estimator.early_stopping and cut_short:
         warnings.warn(
-            f"All {estimator.n_epochs_} epochs were run and the validation loss was still falling "
+            f"All {n_epochs} epochs were run and the validation loss was still falling "
             f"within the last {estimator.patience}: increase epochs.",
             ConvergenceWarning,
             stacklevel=USER_LINE,

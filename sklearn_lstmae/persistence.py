@@ -6,15 +6,18 @@ plain values and arrays. A plain value stands for itself; whatever else there is
 `ESTIMATORS`, and nothing is ever imported or called because a file names it.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import fields
+from numbers import Integral
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
+from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 
 from sklearn_lstmae import storage
 from sklearn_lstmae._fitting import DECODERS
@@ -25,6 +28,7 @@ from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, positive_int
 
 KIND = "estimator"
 SCALARS = (np.bool_, np.integer, np.float16, np.float32, np.float64, np.str_)
+ARRAYS = (np.ndarray, storage.ArraySpec)  # what stands for one while a file is checked, too
 STRINGS = {"U": str, "O": object}  # kind of the dtype of an array of strings -> dtype
 
 
@@ -160,6 +164,8 @@ class Writer:
             return value
         if isinstance(value, SCALARS):
             return value.item()
+        if isinstance(value, PurePath):  # comes back as str: a file may be opened elsewhere
+            return str(value)
         if type(value) is list:
             return [self.encode(item, f"{where}[{i}]") for i, item in enumerate(value)]
         tag, content = self._encoders.get(type(value), self._skops)(value, where)
@@ -387,6 +393,12 @@ def _check_transformer(attributes):
     if "feature_names_in_" in attributes:
         names, shape = attributes["feature_names_in_"], (attributes["n_features_in_"],)
         _check_arrays("feature_names_in_", [names], [shape], object)
+    if "n_observed_" in attributes or "var_" in attributes:  # files of before have neither
+        shapes = [(architecture.n_features,)]
+        _check_arrays("n_observed_", [attributes.get("n_observed_")], shapes, np.int64)
+        _check_arrays("var_", [attributes.get("var_")], shapes, np.float64)
+    if attributes.get("optimizer_state_") is not None:
+        _check_optimizer_state(attributes["optimizer_state_"], weight_shapes(architecture))
 
 
 def _check_configuration(configuration):
@@ -411,10 +423,30 @@ def _check_configuration(configuration):
     return Architecture.from_dict(description)
 
 
+def _check_optimizer_state(state, shapes):
+    """Raise unless a training of weights of these shapes could go on from it."""
+    count = [Interval(Integral, 0, None, closed="left")]
+    constraints = {
+        "optimizer": LSTMAutoencoderTransformer._parameter_constraints["optimizer"],
+        "variables": [list],
+        "seed": count,
+        "n_epochs": count,
+        "n_steps": count,
+    }
+    _check_keys(state, constraints.keys(), "optimizer_state_")
+    validate_parameter_constraints(constraints, state, "optimizer_state_")
+    possible = [(), (sum(map(math.prod, shapes)),)]  # a number, or one for each weight
+    for array in state["variables"]:
+        if not isinstance(array, ARRAYS) or array.shape not in possible:
+            raise ValueError(
+                f"'optimizer_state_.variables' holds {array!r:.200}, not an array of one of the "
+                f"shapes {possible}."
+            )
+
+
 def _check_arrays(name, arrays, shapes, dtype):
     """Raise unless arrays have these shapes and one dtype."""
-    kinds = (np.ndarray, storage.ArraySpec)
-    if not isinstance(arrays, list) or not all(isinstance(array, kinds) for array in arrays):
+    if not isinstance(arrays, list) or not all(isinstance(array, ARRAYS) for array in arrays):
         raise ValueError(f"{name!r} is no array or list of arrays: {arrays!r:.200}.")
     got = [(array.shape, array.dtype) for array in arrays]
     expected = [(shape, np.dtype(dtype)) for shape in shapes]

@@ -11,7 +11,6 @@ class TrainingPlan:
     ----------
     epochs, batch_size : int
     learning_rate : float
-        Its peak, see `training.learning_rates`.
     loss, optimizer : str
     clipnorm : float or None
     dropout, noise : float
@@ -22,6 +21,8 @@ class TrainingPlan:
     patience : int or None
         Stop after so many epochs without a better loss on the validation rows; None: never.
     seed : int
+    scheduled : bool
+        The learning rate is the peak of `training.learning_rates`; False: it stays what it is.
     """
 
     epochs: int
@@ -36,3 +37,4 @@ class TrainingPlan:
     kl_weight: float
     patience: int | None
     seed: int
+    scheduled: bool = True
