@@ -28,6 +28,7 @@ is the layer that makes it.
 """
 
 from sklearn_lstmae._versions import __version__
+from sklearn_lstmae.classifier import LSTMAutoencoderClassifier
 from sklearn_lstmae.detector import LSTMAutoencoderDetector
 from sklearn_lstmae.events import find_events
 from sklearn_lstmae.persistence import load, save
@@ -35,6 +36,7 @@ from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 from sklearn_lstmae.windows import WindowSplit, sliding_windows, unwind
 
 __all__ = [
+    "LSTMAutoencoderClassifier",
     "LSTMAutoencoderDetector",
     "LSTMAutoencoderTransformer",
     "WindowSplit",

@@ -22,6 +22,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from sklearn_lstmae import storage
 from sklearn_lstmae._fitting import DECODERS
 from sklearn_lstmae._versions import versions
+from sklearn_lstmae.classifier import LSTMAutoencoderClassifier
 from sklearn_lstmae.engine.architecture import Architecture
 from sklearn_lstmae.engine.weights import weight_shapes
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, positive_int
@@ -380,25 +381,55 @@ def _check_transformer(attributes):
     if not any(name.endswith("_") for name in attributes):
         return
     needed = {"configuration_", "weights_", "mean_", "scale_", "n_timesteps_", "n_features_in_"}
-    for name in sorted(needed - attributes.keys()):
-        raise ValueError(f"{name!r} is missing.")
+    _check_present(needed, attributes)
     architecture = _check_configuration(attributes["configuration_"])
-    counts = {name: attributes[name] for name in ("n_timesteps_", "n_features_in_")}
-    validate_parameter_constraints(
-        {name: [positive_int] for name in counts}, counts, "LSTMAutoencoderTransformer"
-    )
+    _check_columns(attributes, "n_timesteps_")
     _check_arrays("weights_", attributes["weights_"], weight_shapes(architecture), np.float32)
     for name in ("mean_", "scale_"):
         _check_arrays(name, [attributes[name]], [(architecture.n_features,)], np.float64)
-    if "feature_names_in_" in attributes:
-        names, shape = attributes["feature_names_in_"], (attributes["n_features_in_"],)
-        _check_arrays("feature_names_in_", [names], [shape], object)
     if "n_observed_" in attributes or "var_" in attributes:  # files of before have neither
         shapes = [(architecture.n_features,)]
         _check_arrays("n_observed_", [attributes.get("n_observed_")], shapes, np.int64)
         _check_arrays("var_", [attributes.get("var_")], shapes, np.float64)
     if attributes.get("optimizer_state_") is not None:
         _check_optimizer_state(attributes["optimizer_state_"], weight_shapes(architecture))
+
+
+def _check_classifier(attributes):
+    """Raise unless attributes are those of an unfitted classifier, or fit together."""
+    if not any(name.endswith("_") for name in attributes):
+        return
+    _check_present({"autoencoder_", "classes_", "weights_", "n_features_in_"}, attributes)
+    model, classes, weights = (
+        attributes[name] for name in ("autoencoder_", "classes_", "weights_")
+    )
+    if type(model) is not LSTMAutoencoderTransformer or "configuration_" not in vars(model):
+        raise ValueError(f"'autoencoder_' is no fitted LSTMAutoencoderTransformer: {model!r:.200}.")
+    if not isinstance(classes, ARRAYS) or len(classes.shape) != 1 or classes.shape[0] < 2:
+        raise ValueError(f"'classes_' is no array of at least two classes: {classes!r:.200}.")
+    if not isinstance(weights, list) or len(weights) < 2:
+        raise ValueError(f"'weights_' is no list of an encoder's and a head's: {weights!r:.200}.")
+    architecture = Architecture.from_dict(model.configuration_["architecture"])
+    has_statistics = model.configuration_["scaling"] == "sequence"
+    n_columns = architecture.code_width + 2 * architecture.n_features * has_statistics
+    head = [(n_columns, classes.shape[0]), classes.shape]
+    _check_arrays("weights_", weights[:-2], weight_shapes(architecture.encoder), np.float32)
+    _check_arrays("weights_", weights[-2:], head, np.float64)
+    _check_columns(attributes)
+
+
+def _check_present(needed, attributes):
+    for name in sorted(needed - attributes.keys()):
+        raise ValueError(f"{name!r} is missing.")
+
+
+def _check_columns(attributes, *more_counts):
+    """Raise unless n_features_in_, and other counts, are such and there are as many names."""
+    counts = {name: attributes[name] for name in ("n_features_in_", *more_counts)}
+    validate_parameter_constraints({name: [positive_int] for name in counts}, counts, "a model")
+    if "feature_names_in_" in attributes:
+        names, shape = attributes["feature_names_in_"], (attributes["n_features_in_"],)
+        _check_arrays("feature_names_in_", [names], [shape], object)
 
 
 def _check_configuration(configuration):
@@ -460,6 +491,7 @@ def _check_arrays(name, arrays, shapes, dtype):
 # The classes that files may name -> what raises ValueError where its attributes are impossible.
 ESTIMATORS = {
     LSTMAutoencoderTransformer: _check_transformer,
+    LSTMAutoencoderClassifier: _check_classifier,
     FrozenEstimator: _accept,
     Pipeline: _accept,
 }
