@@ -28,6 +28,7 @@ is the layer that makes it.
 """
 
 from sklearn_lstmae._versions import __version__
+from sklearn_lstmae.onnx_export import export_onnx
 from sklearn_lstmae.persistence import load, save
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 from sklearn_lstmae.windows import WindowSplit, sliding_windows, unwind
@@ -36,6 +37,7 @@ __all__ = [
     "LSTMAutoencoderTransformer",
     "WindowSplit",
     "__version__",
+    "export_onnx",
     "load",
     "save",
     "sliding_windows",
