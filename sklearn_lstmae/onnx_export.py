@@ -38,10 +38,10 @@ def export_onnx(transformer, path, part="encoder"):
     unlike in `~LSTMAutoencoderTransformer.to_keras`: values are in original units.
 
     The file has two inputs: "x" (n, T, F), float32, and "mask" (n, T), bool, which is true for real
-    steps and false for padding on the right. n and T are free; each sequence has a real step. What
-    x holds in the padding does not matter. With ``missing="mask"`` a missing value is NaN in x, and
-    with "error" there must be none, since a runtime does not check. X of shape (N, T) is an x of
-    shape (n, T, 1).
+    steps and false for padding on the right; there it does not matter what x holds. n and T are
+    free, but at least 1. X of shape (N, T) is an x of shape (n, T, 1). With ``missing="mask"`` a
+    missing value is NaN in x. Outputs are float32; those of a sequence that ``transform`` would
+    refuse (other NaN, an infinity, no real step) are NaN.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def export_onnx(transformer, path, part="encoder"):
         it is, whatever happens.
 
     part : {"encoder", "autoencoder"}, default="encoder"
-        What the file has as outputs, all float32:
+        What comes out:
 
         - "encoder": "code" (n, L), what ``transform`` returns;
         - "autoencoder": "reconstruction" (n, T, F), what ``reconstruct`` returns, and "prediction",
@@ -82,7 +82,9 @@ def export_onnx(transformer, path, part="encoder"):
 
     Notes
     -----
-    Codes are those of ``transform`` for x, a float32 array, to about 1e-5.
+    Codes are those of ``transform`` for x, a float32 array, to about 1e-5. That is tested with
+    onnxruntime. A runtime must know LSTM's input ``sequence_lens`` if lengths differ, which the
+    reference evaluator of the onnx package ignores.
 
     Examples
     --------
@@ -214,7 +216,7 @@ class Network:
         if statistics is not None:
             code = self.graph.add("Concat", code, statistics, axis=1)
             width += 2 * self.architecture.n_features
-        return {"code": (code, ["n", width])}
+        return {"code": (self._hide(code, [1]), ["n", width])}
 
     def autoencoder(self):
         """{name: (tensor, shape)} of what each decoder says."""
@@ -241,6 +243,7 @@ class Network:
         observed = real = graph.add("Unsqueeze", "mask", [2])  # (n, T, 1)
         if architecture.tells_missing:
             observed = graph.add("And", real, graph.add("Not", graph.add("IsNaN", "x")))
+        self.refused = self._refuse(observed)
         scaled, statistics = self._scale(observed)
         values = graph.add("Where", observed, scaled, np.float32(0))  # (n, T, F)
         parts = [values]
@@ -250,6 +253,24 @@ class Network:
             parts.append(graph.cast(real, np.dtype("f4")))
         frames = graph.add("Concat", *map(self._to_frames, parts), axis=2)
         return self._run_encoder(frames), statistics
+
+    def _refuse(self, observed):
+        """(n,) bool: sequences for which ``transform`` would raise.
+
+        A graph cannot raise, and the LSTM of onnxruntime makes finite numbers of NaN.
+        """
+        graph = self.graph
+        not_finite = graph.add("Or", graph.add("IsNaN", "x"), graph.add("IsInf", "x"))
+        values = graph.cast(graph.add("And", observed, not_finite), np.dtype("f4"))
+        is_any = graph.add("ReduceMax", values, axes=[1, 2], keepdims=0)
+        return graph.add(
+            "Or", graph.cast(is_any, np.dtype("?")), graph.add("Equal", self.lengths, [0])
+        )
+
+    def _hide(self, values, axes):
+        """NaN in place of what was made of refused sequences."""
+        refused = self.graph.add("Unsqueeze", self.refused, axes)
+        return self.graph.add("Where", refused, np.float32(np.nan), values)
 
     def _scale(self, observed):
         """x, scaled, and with "sequence" each mean and log-deviation (n, 2 * F), else None.
@@ -359,7 +380,7 @@ class Network:
         if self.architecture.says_backwards(name):
             n_frames = self._n_frames(lengths)
             frames = graph.add("ReverseSequence", frames, n_frames, time_axis=0, batch_axis=1)
-        return self._to_steps(frames, n_steps, lengths)
+        return self._hide(self._to_steps(frames, n_steps, lengths), [1, 2])
 
     def _n_frames(self, n_steps):
         """Frames that hold so many steps, int64."""
