@@ -34,9 +34,11 @@ class EstimatorTags:
             pass
     """
 
+    _estimator_type: str  # of the other base
+
     def __sklearn_tags__(self):
         """What scikit-learn's own mixins would say, had they been the first bases."""
-        tags = super().__sklearn_tags__()
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
         tags.estimator_type = self._estimator_type
         if tags.estimator_type == "classifier":
             tags.classifier_tags = ClassifierTags()

@@ -1,4 +1,4 @@
-"""Models on the encoder, alone and within scikeras, whose use leaves our estimators as they were."""
+"""Models on the encoder, alone and within scikeras, which leaves our estimators as they were."""
 
 import pickle
 
