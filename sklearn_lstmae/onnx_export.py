@@ -41,7 +41,7 @@ def export_onnx(transformer, path, part="encoder"):
     steps and false for padding on the right; there it does not matter what x holds. n and T are
     free, but at least 1. X of shape (N, T) is an x of shape (n, T, 1). With ``missing="mask"`` a
     missing value is NaN in x. Outputs are float32; those of a sequence that ``transform`` would
-    refuse (other NaN, an infinity, no real step) are NaN.
+    refuse (other NaN, an infinity, nothing observed) are NaN.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ class Graph:
 
     def cast(self, tensor, dtype):
         """The same values in another dtype."""
-        return self.add("Cast", tensor, to=self.onnx.helper.np_dtype_to_tensor_dtype(dtype))
+        return self.add("Cast", tensor, to=self._type(dtype))
 
     def size(self, tensor, axis):
         """Length of an axis, an int64 tensor of shape (1,)."""
@@ -162,10 +162,13 @@ class Graph:
         """0, 1, ... size - 1, int64, of a size of shape (1,)."""
         return self.add("Range", np.int64(0), self.add("Squeeze", size), np.int64(1))
 
+    def mask(self, size, lengths):
+        """(1,), (n,) -> (size, n) bool: the place is within the length."""
+        return self.add("Less", self.add("Unsqueeze", self.range(size), [1]), lengths)
+
     def describe(self, name, dtype, shape):
         """An input or output; lengths may be names, or None if unknown."""
-        kind = self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-        return self.onnx.helper.make_tensor_value_info(name, kind, shape)
+        return self.onnx.helper.make_tensor_value_info(name, self._type(dtype), shape)
 
     def output(self, name, tensor, shape):
         """A float32 tensor as an output of this name."""
@@ -179,6 +182,9 @@ class Graph:
             for constant, array in self._constants.items()
         ]
         return self.onnx.helper.make_graph(self._nodes, name, inputs, outputs, constants)
+
+    def _type(self, dtype):
+        return self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
     def _constant(self, value):
         name = f"constant_{next(self._numbers)}"
@@ -207,7 +213,7 @@ class Network:
         self.moments = transformer.mean_, transformer.scale_  # (F,) each
         self._weights = iter(transformer.weights_)  # taken in the order of `weight_shapes`
         self.n_steps = graph.size("mask", 1)
-        self.lengths = graph.add("ReduceSum", graph.cast("mask", np.dtype("i8")), [1], keepdims=0)
+        self.lengths = graph.add("ReduceSum", graph.cast("mask", np.int64), [1], keepdims=0)
 
     def encoder(self):
         """{name: (tensor, shape)} of the code, what a scaling appends included."""
@@ -248,11 +254,12 @@ class Network:
         values = graph.add("Where", observed, scaled, np.float32(0))  # (n, T, F)
         parts = [values]
         if architecture.tells_missing:
-            parts.append(graph.cast(observed, np.dtype("f4")))
+            parts.append(graph.cast(observed, np.float32))
         elif architecture.patch_size > 1:
-            parts.append(graph.cast(real, np.dtype("f4")))
+            parts.append(graph.cast(real, np.float32))
         frames = graph.add("Concat", *map(self._to_frames, parts), axis=2)
-        return self._run_encoder(frames), statistics
+        encoder = Encoder(architecture, self._take)
+        return encoder.run(graph, frames, self._n_frames(self.lengths)), statistics
 
     def _refuse(self, observed):
         """(n,) bool: sequences for which ``transform`` would raise.
@@ -260,11 +267,15 @@ class Network:
         A graph cannot raise, and the LSTM of onnxruntime makes finite numbers of NaN.
         """
         graph = self.graph
-        not_finite = graph.add("Or", graph.add("IsNaN", "x"), graph.add("IsInf", "x"))
-        values = graph.cast(graph.add("And", observed, not_finite), np.dtype("f4"))
-        is_any = graph.add("ReduceMax", values, axes=[1, 2], keepdims=0)
-        return graph.add(
-            "Or", graph.cast(is_any, np.dtype("?")), graph.add("Equal", self.lengths, [0])
+        unreadable = graph.add("Or", graph.add("IsNaN", "x"), graph.add("IsInf", "x"))
+        is_broken = self._any(graph.add("And", observed, unreadable))
+        return graph.add("Or", is_broken, graph.add("Not", self._any(observed)))
+
+    def _any(self, values):
+        """(n, T, F) or (n, T, 1) bool -> (n,) bool."""
+        numbers = self.graph.cast(values, np.float32)
+        return self.graph.cast(
+            self.graph.add("ReduceMax", numbers, axes=[1, 2], keepdims=0), np.bool_
         )
 
     def _hide(self, values, axes):
@@ -278,18 +289,18 @@ class Network:
         In float64, as the transformer scales: a change may be small beside the mean.
         """
         graph, statistics = self.graph, None
-        values = graph.cast("x", np.dtype("f8"))
+        values = graph.cast("x", np.float64)
         if self.scaling == "sequence":
             statistics, *self.moments = self._statistics(values, observed)
         if self.scaling is not None:
             mean, scale = self.moments
             values = graph.add("Div", graph.add("Sub", values, mean), scale)
-        return graph.cast(graph.add("Clip", values, -LARGEST, LARGEST), np.dtype("f4")), statistics
+        return graph.cast(graph.add("Clip", values, -LARGEST, LARGEST), np.float32), statistics
 
     def _statistics(self, values, observed):
         """Statistics (n, 2 * F) float32 of each sequence, its mean and deviation (n, 1, F)."""
         graph, zero = self.graph, np.float64(0)
-        count = graph.add("ReduceSum", graph.cast(observed, np.dtype("f8")), [1])
+        count = graph.add("ReduceSum", graph.cast(observed, np.float64), [1])
         count = graph.add("Max", count, np.float64(1))  # (n, 1, F)
         total = graph.add("ReduceSum", graph.add("Where", observed, values, zero), [1])
         mean = graph.add("Div", total, count)
@@ -300,8 +311,8 @@ class Network:
         is_constant = graph.add("LessOrEqual", deviation, noise)
         deviation = graph.add("Where", is_constant, np.float64(1), deviation)
         # Rounded as the code has them, so that whoever scales back with the code's agrees.
-        rounded = [graph.cast(each, np.dtype("f4")) for each in (mean, graph.add("Log", deviation))]
-        mean, logarithm = (graph.cast(each, np.dtype("f8")) for each in rounded)
+        rounded = [graph.cast(each, np.float32) for each in (mean, graph.add("Log", deviation))]
+        mean, logarithm = (graph.cast(each, np.float64) for each in rounded)
         statistics = graph.add("Squeeze", graph.add("Concat", *rounded, axis=2), [1])
         return statistics, mean, graph.add("Exp", logarithm)
 
@@ -324,59 +335,21 @@ class Network:
         values = graph.add("Slice", steps, [0], n_steps, [1])
         if self.scaling is not None:
             mean, scale = self.moments
-            values = graph.add("Mul", graph.cast(values, np.dtype("f8")), scale)
+            values = graph.add("Mul", graph.cast(values, np.float64), scale)
             values = graph.add("Clip", graph.add("Add", values, mean), *FLOAT32_RANGE)
-            values = graph.cast(values, np.dtype("f4"))
-        real = self._mask(n_steps, lengths)  # (T, n)
+            values = graph.cast(values, np.float32)
+        real = graph.mask(n_steps, lengths)  # (T, n)
         real = graph.add("Unsqueeze", graph.add("Transpose", real, perm=[1, 0]), [2])
         return graph.add("Where", real, values, np.float32(np.nan))
 
     # Layers ----------------------------------------------------------------------------------
-
-    def _run_encoder(self, sequence):
-        """(K, n, D) -> (n, C)."""
-        graph, architecture = self.graph, self.architecture
-        n_frames = self._n_frames(self.lengths)  # (n,)
-        ways = 2 if architecture.bidirectional else 1
-        for _ in architecture.hidden_units:
-            layer = Lstm([self._take(3) for _ in range(ways)], architecture.activation)
-            outputs, hidden, _ = layer.run(graph, sequence, n_frames)
-            outputs = graph.add("Transpose", outputs, perm=[0, 2, 1, 3])  # (K, n, ways, U)
-            sequence = graph.add("Reshape", outputs, [0, 0, -1])
-            hidden = graph.add("Transpose", hidden, perm=[1, 0, 2])  # (n, ways, U)
-            last = graph.add("Reshape", hidden, [0, -1])
-        if architecture.bottleneck == "dense":
-            code = graph.add("Gemm", self._pool(sequence, last, n_frames), *self._take(2))
-            if architecture.variational:
-                self._take(2)  # how sure the encoder is, which only training asks
-            return code
-        layer = Lstm([self._take(3)], architecture.activation)
-        _, hidden, cell = layer.run(graph, sequence, n_frames)
-        kinds = {"hidden": [hidden], "cell": [cell], "hidden_cell": [hidden, cell]}
-        states = [graph.add("Squeeze", each, [0]) for each in kinds[architecture.bottleneck]]
-        return graph.add("Concat", *states, axis=1)
-
-    def _pool(self, sequence, last, n_frames):
-        """(K, n, V), (n, V), (n,) -> (n, V) or (n, 2V)."""
-        graph = self.graph
-        if self.architecture.pooling == "last":
-            return last
-        real = self._mask(graph.size(sequence, 0), n_frames)  # (K, n)
-        real = graph.add("Unsqueeze", real, [2])
-        total = graph.add("Where", real, sequence, np.float32(0))
-        total = graph.add("ReduceSum", total, [0], keepdims=0)
-        count = graph.cast(graph.add("Unsqueeze", n_frames, [1]), np.dtype("f4"))
-        mean = graph.add("Div", total, count)
-        if self.architecture.pooling == "mean":
-            return mean
-        return graph.add("Concat", last, mean, axis=1)
 
     def _decode(self, name, code, n_steps, lengths):
         """(n, C), (1,), (n,) -> (n, T, F) in original units."""
         graph = self.graph
         decoder = Decoder(self.architecture, self._take)
         positions = graph.range(self._n_frames(n_steps))
-        frames = decoder.say(graph, code, graph.cast(positions, np.dtype("f4")))
+        frames = decoder.say(graph, code, graph.cast(positions, np.float32))
         if self.architecture.says_backwards(name):
             n_frames = self._n_frames(lengths)
             frames = graph.add("ReverseSequence", frames, n_frames, time_axis=0, batch_axis=1)
@@ -387,14 +360,63 @@ class Network:
         patch = self.architecture.patch_size
         return self.graph.add("Div", self.graph.add("Add", n_steps, [patch - 1]), [patch])
 
-    def _mask(self, size, lengths):
-        """(1,), (n,) -> (size, n): within its sequence."""
-        positions = self.graph.add("Unsqueeze", self.graph.range(size), [1])
-        return self.graph.add("Less", positions, lengths)
-
     def _take(self, count):
         """The next weights."""
         return list(itertools.islice(self._weights, count))
+
+
+class Encoder:
+    """Frames -> code.
+
+    Parameters
+    ----------
+    architecture : Architecture
+
+    take : callable (count) -> list of ndarray
+        The next weights of the network.
+    """
+
+    def __init__(self, architecture, take):
+        self.architecture = architecture
+        ways = 2 if architecture.bidirectional else 1
+        self.layers = [
+            Lstm([take(3) for _ in range(ways)], architecture.activation)
+            for _ in architecture.hidden_units
+        ]
+        if architecture.bottleneck == "dense":
+            self.bottleneck = take(2)
+            if architecture.variational:
+                take(2)  # how sure the encoder is, which only training asks
+        else:
+            self.bottleneck = Lstm([take(3)], architecture.activation)
+
+    def run(self, graph, sequence, n_frames):
+        """(K, n, D), (n,) -> (n, C)."""
+        for layer in self.layers:
+            outputs, hidden, _ = layer.run(graph, sequence, n_frames)
+            outputs = graph.add("Transpose", outputs, perm=[0, 2, 1, 3])  # (K, n, ways, U)
+            sequence = graph.add("Reshape", outputs, [0, 0, -1])
+            hidden = graph.add("Transpose", hidden, perm=[1, 0, 2])  # (n, ways, U)
+            last = graph.add("Reshape", hidden, [0, -1])
+        if self.architecture.bottleneck == "dense":
+            return graph.add("Gemm", self._pool(graph, sequence, last, n_frames), *self.bottleneck)
+        _, hidden, cell = self.bottleneck.run(graph, sequence, n_frames)
+        kinds = {"hidden": [hidden], "cell": [cell], "hidden_cell": [hidden, cell]}
+        states = [graph.add("Squeeze", each, [0]) for each in kinds[self.architecture.bottleneck]]
+        return graph.add("Concat", *states, axis=1)
+
+    def _pool(self, graph, sequence, last, n_frames):
+        """(K, n, D), (n, D), (n,) -> (n, D) or (n, 2 * D)."""
+        if self.architecture.pooling == "last":
+            return last
+        real = graph.add("Unsqueeze", graph.mask(graph.size(sequence, 0), n_frames), [2])
+        total = graph.add("Where", real, sequence, np.float32(0))  # (K, n, D)
+        total = graph.add("ReduceSum", total, [0], keepdims=0)
+        count = graph.cast(graph.add("Unsqueeze", n_frames, [1]), np.float32)
+        mean = graph.add("Div", total, count)
+        if self.architecture.pooling == "mean":
+            return mean
+        return graph.add("Concat", last, mean, axis=1)
 
 
 class Decoder:
@@ -461,7 +483,7 @@ class Decoder:
             angles = graph.add("Mul", places, FREQUENCIES)
             parts += [graph.add("Sin", angles), graph.add("Cos", angles)]
         elif previous is None and not self.reads_code:
-            parts.append(graph.cast(graph.add("Equal", places, np.float32(0)), np.dtype("f4")))
+            parts.append(graph.cast(graph.add("Equal", places, np.float32(0)), np.float32))
         if previous is not None:
             parts.append(previous)
         if self.reads_code:
@@ -529,7 +551,7 @@ class Lstm:
         Returns the outputs (K, ways, n, U) and the last hidden and cell state (ways, n, U).
         """
         if lengths:
-            lengths = graph.cast(lengths, np.dtype("i4"))
+            lengths = graph.cast(lengths, np.int32)
         return graph.add(
             "LSTM", sequence, *self._weights, lengths, hidden, cell, n_outputs=3, **self._settings
         )
