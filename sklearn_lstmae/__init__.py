@@ -31,6 +31,7 @@ from sklearn_lstmae._versions import __version__
 from sklearn_lstmae.classifier import LSTMAutoencoderClassifier
 from sklearn_lstmae.detector import LSTMAutoencoderDetector
 from sklearn_lstmae.events import find_events
+from sklearn_lstmae.onnx_export import export_onnx
 from sklearn_lstmae.persistence import load, save
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 from sklearn_lstmae.windows import WindowSplit, sliding_windows, unwind
@@ -41,6 +42,7 @@ __all__ = [
     "LSTMAutoencoderTransformer",
     "WindowSplit",
     "__version__",
+    "export_onnx",
     "find_events",
     "load",
     "save",
