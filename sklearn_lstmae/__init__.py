@@ -28,6 +28,7 @@ is the layer that makes it.
 """
 
 from sklearn_lstmae._versions import __version__
+from sklearn_lstmae.importance import latent_importance
 from sklearn_lstmae.persistence import load, save
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 from sklearn_lstmae.windows import WindowSplit, sliding_windows, unwind
@@ -36,6 +37,7 @@ __all__ = [
     "LSTMAutoencoderTransformer",
     "WindowSplit",
     "__version__",
+    "latent_importance",
     "load",
     "save",
     "sliding_windows",
