@@ -28,13 +28,27 @@ is the layer that makes it.
 """
 
 from sklearn_lstmae._versions import __version__
+from sklearn_lstmae.displays import (
+    ErrorDisplay,
+    LatentDisplay,
+    LatentImportanceDisplay,
+    LatentTraversalDisplay,
+    LearningCurveDisplay,
+    ReconstructionDisplay,
+)
 from sklearn_lstmae.importance import latent_importance
 from sklearn_lstmae.persistence import load, save
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 from sklearn_lstmae.windows import WindowSplit, sliding_windows, unwind
 
 __all__ = [
+    "ErrorDisplay",
     "LSTMAutoencoderTransformer",
+    "LatentDisplay",
+    "LatentImportanceDisplay",
+    "LatentTraversalDisplay",
+    "LearningCurveDisplay",
+    "ReconstructionDisplay",
     "WindowSplit",
     "__version__",
     "latent_importance",
