@@ -96,6 +96,22 @@ def legend_beside(ax, **options):
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, **options)
 
 
+def legend_of_panels(axes, **options):
+    """One legend for all panels: of the figure, if it shows nothing else, or of the last panel.
+
+    The latter makes the first row as high as the legend.
+    """
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    last, figure = axes[0, -1], axes[0, -1].figure
+    is_alone = all(ax in axes or not ax.axison for ax in figure.axes)
+    if not is_alone or not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        legend_beside(last, **options)
+        return
+    handles, labels = last.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False, **options)
+
+
 def line_style(style, kwargs):
     """Our style of a line with the user's on top, whatever aliases that one uses."""
     from matplotlib.cbook import normalize_kwargs
@@ -104,9 +120,19 @@ def line_style(style, kwargs):
     return style | normalize_kwargs(kwargs, Line2D)
 
 
-def dots_if_short(values):
-    """Style of a line: a value between gaps is a dot, since no line leads to it."""
-    return {"marker": ".", "markersize": 4} if len(values) <= 40 else {}
+def dots_at_gaps(values):
+    """Style of a line: no line leads to a value that stands alone between gaps, so dots do."""
+    has_gaps = len(values) == 1 or np.isnan(values).any()
+    return {"marker": ".", "markersize": 4} if has_gaps else {}
+
+
+def short_dates(ax):
+    """Dates on the horizontal axis, if there are any, without what they have in common."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = ax.xaxis.get_major_locator()
+    if isinstance(locator, AutoDateLocator):
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
 def whole_numbers(ax):

@@ -12,6 +12,7 @@ from sklearn_lstmae.displays._drawing import (
     legend_beside,
     line_style,
     make_axes,
+    short_dates,
 )
 from sklearn_lstmae.windows import sliding_windows, unwind
 
@@ -26,7 +27,7 @@ class ErrorDisplay:
         is the horizontal axis.
 
     threshold : float or None, default=None
-        Drawn as a line; what lies above is filled.
+        Drawn as a line, unless it is infinite; what lies above is filled.
 
     intervals : array of shape (K, 2) or DataFrame with columns "start" and "end", default=None
         First and last step of stretches to be shaded, in the index of a Series, else counted from
@@ -197,8 +198,9 @@ class ErrorDisplay:
                 label="above it",
             )
         self.spans_ = self._shade_intervals(steps)
+        short_dates(self.ax_)
         self.ax_.set(xlabel=xlabel, ylabel="error")
-        self.ax_.set_ylim(bottom=min(0, *self.ax_.get_ylim()))
+        self.ax_.set_ylim(bottom=np.nanmin(errors, initial=0.0))
         self.ax_.margins(x=0.01)
         if self.threshold_line_ is not None or self.spans_:
             legend_beside(self.ax_)
@@ -212,11 +214,12 @@ class ErrorDisplay:
             bounds = [self.intervals["start"], self.intervals["end"]]
         else:
             bounds = zip(*self.intervals, strict=True)
-        is_labelled = is_pandas(self.errors, "Series")
-        starts, ends = (
-            self._positions(type(self.errors.index)(bound) if is_labelled else bound)
-            for bound in bounds
-        )
+        if is_pandas(self.errors, "Series"):
+            import pandas
+
+            dtype = self.errors.index.dtype
+            bounds = [pandas.Index(bound, dtype=dtype) for bound in bounds]
+        starts, ends = (self._positions(bound) for bound in bounds)
         distances = np.diff(self._positions(steps))
         half = np.median(distances) / 2 if distances.size else 0.5
         return [

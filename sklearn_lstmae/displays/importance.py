@@ -61,8 +61,8 @@ class LatentImportanceDisplay:
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             At least two sequences.
 
-        columns : list of int, default=None
-            Columns of the code; None for all.
+        columns : list of int or str, default=None
+            Columns of the code, by number or name; None for all.
 
         ax : matplotlib Axes, default=None
             Where to draw: it is divided. None makes a figure.
@@ -76,7 +76,8 @@ class LatentImportanceDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         shares = latent_importance(estimator, X)
-        columns = places_of(columns, [str(column) for column in range(len(shares))], "columns")
+        code_names = estimator.get_feature_names_out()[: len(shares)].tolist()
+        columns = places_of(columns, code_names, "columns")
         names = feature_names_of(estimator, shares.shape[2])
         return cls(shares=shares[columns], columns=columns, feature_names=names).plot(ax, **kwargs)
 
@@ -106,17 +107,19 @@ class LatentImportanceDisplay:
         self.figure_ = self.axes_[0, 0].figure
         style = {"cmap": "Blues", "vmin": 0, "vmax": maps.max(), "aspect": "auto"}
         self.images_ = []
-        for panel, shares, title in zip(self.axes_.flat, maps, titles, strict=False):
+        for number, (shares, title) in enumerate(zip(maps, titles, strict=True)):
+            panel = self.axes_.flat[number]
             self.images_.append(panel.imshow(shares, **style | kwargs))
             panel.set_title(title, fontsize=10)
             panel.spines[:].set_visible(True)
             whole_numbers(panel)
+            if number + n_columns >= len(maps):  # nothing is drawn below
+                panel.set_xlabel("step")
+                panel.tick_params(labelbottom=True)
         for panel in self.axes_.flat[len(maps) :]:
             panel.set_axis_off()
         if len(names) <= 12:
             self.axes_[0, 0].set_yticks(range(len(names)), names)
-        for panel in self.axes_[-1]:
-            panel.set_xlabel("step")
         self.colorbar_ = self.figure_.colorbar(
             self.images_[0], ax=self.axes_, label="share", format="{x:.1%}"
         )

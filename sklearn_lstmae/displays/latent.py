@@ -1,19 +1,19 @@
 """Codes: where they lie, and what their columns do."""
 
 import numpy as np
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils.multiclass import type_of_target
 
 from sklearn_lstmae.displays._drawing import (
     BLUE,
     CLASS_COLORS,
     CLASS_MARKERS,
     VERMILION,
-    dots_if_short,
+    dots_at_gaps,
     feature_names_of,
     label_panels,
     legend_beside,
+    legend_of_panels,
     line_style,
     make_axes,
     make_panels,
@@ -95,7 +95,7 @@ class LatentDisplay:
             input_name="codes",
         )
         if y is not None:
-            y = np.asarray(y)
+            y = column_or_1d(y)
             check_consistent_length(codes, y)
         plane, ratio = _principal_plane(codes)
         return cls(codes=plane, explained_variance_ratio=ratio, y=y).plot(ax, **kwargs)
@@ -120,7 +120,7 @@ class LatentDisplay:
         self.colorbar_ = None
         if self.y is None:
             self.scatters_ = [self._scatter(slice(None), kwargs, color=BLUE)]
-        elif type_of_target(self.y).startswith("continuous"):
+        elif self.y.dtype.kind == "f" and (self.y != np.floor(self.y)).any():
             self.scatters_ = [self._scatter(slice(None), kwargs, c=self.y, cmap="cividis")]
             self.colorbar_ = self.figure_.colorbar(self.scatters_[0], ax=self.ax_, label="y")
         else:
@@ -215,9 +215,9 @@ class LatentTraversalDisplay:
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             The sequences that mean and standard deviations of columns come from.
 
-        columns : list of int, default=None
-            Columns of the code; None for the four that change the sequence most, the most
-            effective first.
+        columns : list of int or str, default=None
+            Columns of the code, by number or name; None for the four that change the sequence
+            most, the most effective first.
 
         features : list of int or str, default=None
             Which of the features; None for all.
@@ -250,7 +250,7 @@ class LatentTraversalDisplay:
         if columns is None:
             effect = (sequences.std(axis=1) / estimator.scale_).mean(axis=(1, 2))  # (L,)
             columns = np.argsort(-effect, kind="stable")[:4].tolist()
-        columns = places_of(columns, [str(column) for column in range(width)], "columns")
+        columns = places_of(columns, estimator.get_feature_names_out().tolist(), "columns")
         chosen = places_of(features, names, "features")
         return cls(
             sequences=sequences[columns][..., chosen],
@@ -284,16 +284,16 @@ class LatentTraversalDisplay:
         shades = colors(np.linspace(0, 1, len(self.deviations)))
         for feature, column, place in np.ndindex(self.lines_.shape):
             values = self.sequences[column, place, :, feature]  # (T,)
-            style = {"color": shades[place], "label": f"{self.deviations[place]:+g}"}
+            style = {"color": shades[place], "label": f"{self.deviations[place]:g}"}
             panel = self.axes_[feature, column]
             [self.lines_[feature, column, place]] = panel.plot(
-                values, **dots_if_short(values) | line_style(style, kwargs)
+                values, **dots_at_gaps(values) | line_style(style, kwargs)
             )
             whole_numbers(panel)
         label_panels(
             self.axes_, [f"column {column}" for column in self.columns], self.feature_names
         )
-        legend_beside(self.axes_[0, -1], title="standard\ndeviations")
+        legend_of_panels(self.axes_, title="standard\ndeviations")
         return self
 
 

@@ -1,16 +1,30 @@
 """LearningCurveDisplay: losses of each epoch."""
 
+from itertools import cycle
+
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lstmae.displays._drawing import (
-    CLASS_COLORS,
+    BLUE,
     GRAY,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
     line_style,
     make_axes,
     whole_numbers,
 )
+
+# Losses of everything together. What else ends in "loss" is a part.
+WHOLE = {
+    "loss": {"label": "training", "color": BLUE},
+    "val_loss": {"label": "validation", "color": VERMILION},
+}
+PART_COLORS = (GREEN, ORANGE, PURPLE, SKY)
 
 
 class LearningCurveDisplay:
@@ -19,7 +33,8 @@ class LearningCurveDisplay:
     Parameters
     ----------
     history : dict of lists of float
-        One number an epoch, by name. Names that end in "loss" are drawn.
+        One number an epoch, by name: "loss", "val_loss" and, if there are several, other parts that
+        end in "_loss" are drawn.
 
     baseline_loss : float or None, default=None
         Loss of predicting each feature's mean, drawn as a line.
@@ -105,17 +120,11 @@ class LearningCurveDisplay:
         self.figure_ = self.ax_.figure
         self.lines_ = {}
         self.baseline_line_ = self.best_line_ = None
-        names = {"loss": "training", "val_loss": "validation"}
-        for name, losses in self.history.items():
-            if name.endswith("loss"):
-                part = name not in names
-                style = {
-                    "color": CLASS_COLORS[len(self.lines_) % len(CLASS_COLORS)],
-                    "label": name.removesuffix("_loss") if part else names[name],
-                    "linestyle": "--" if part else "-",
-                }
-                epochs = np.arange(1, len(losses) + 1)
-                [self.lines_[name]] = self.ax_.plot(epochs, losses, **line_style(style, kwargs))
+        for name, style in _styles(self.history).items():
+            epochs = np.arange(1, 1 + len(self.history[name]))
+            [self.lines_[name]] = self.ax_.plot(
+                epochs, self.history[name], **line_style(style, kwargs)
+            )
         if self.baseline_loss is not None:
             self.baseline_line_ = self.ax_.axhline(
                 self.baseline_loss, color=GRAY, linestyle=":", label="predicting the mean"
@@ -131,7 +140,18 @@ class LearningCurveDisplay:
                 label=f"best epoch: {self.best_epoch}",
             )
         self.ax_.set(xlabel="epoch", ylabel="loss")
-        self.ax_.set_ylim(bottom=min(0, *self.ax_.get_ylim()))
+        self.ax_.set_ylim(bottom=0)
         whole_numbers(self.ax_)
         self.ax_.legend(frameon=False)
         return self
+
+
+def _styles(history):
+    """Which losses are drawn, and how."""
+    parts = [name for name in history if name.endswith("loss") and name not in WHOLE]
+    styles = {name: style for name, style in WHOLE.items() if name in history}
+    if len(parts) > 1:  # one part alone is the loss itself
+        for name, color in zip(parts, cycle(PART_COLORS), strict=False):
+            label = name.removesuffix("_loss").replace("_", " ")
+            styles[name] = {"label": label, "color": color, "linestyle": "--"}
+    return styles

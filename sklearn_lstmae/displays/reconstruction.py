@@ -9,11 +9,10 @@ from sklearn_lstmae.displays._drawing import (
     BLUE,
     GRAY,
     VERMILION,
-    dots_if_short,
+    dots_at_gaps,
     feature_names_of,
-    is_pandas,
     label_panels,
-    legend_beside,
+    legend_of_panels,
     line_style,
     make_panels,
     places_of,
@@ -136,9 +135,9 @@ class ReconstructionDisplay:
             steps = np.arange(len(original))
             said = steps[len(original) - len(decoded) :]
             [self.original_lines_[place]] = panel.plot(
-                steps, original, color=GRAY, label="original", **dots_if_short(original)
+                steps, original, color=GRAY, label="original", **dots_at_gaps(original)
             )
-            [self.lines_[place]] = panel.plot(said, decoded, **dots_if_short(decoded) | style)
+            [self.lines_[place]] = panel.plot(said, decoded, **dots_at_gaps(decoded) | style)
             self.fills_[place] = panel.fill_between(
                 said, original[said], decoded, color=VERMILION, alpha=0.3, lw=0, label="error"
             )
@@ -146,7 +145,7 @@ class ReconstructionDisplay:
         label_panels(
             self.axes_, [f"sequence {sample}" for sample in self.samples], self.feature_names
         )
-        legend_beside(self.axes_[0, -1])
+        legend_of_panels(self.axes_)
         return self
 
 
@@ -155,14 +154,11 @@ def _as_sequences(X, result):
 
     ``result`` is what it returned: an array has NaN after the ends of sequences.
     """
-    arrays = [np.asarray(sequence, dtype=np.float64) for sequence in _rows(X)]
+    # To go through a table means to go through its columns; an array has its sequences as rows.
+    rows = X if isinstance(X, (list, tuple)) else np.asarray(X)
+    arrays = [np.asarray(sequence, dtype=np.float64) for sequence in rows]
     arrays = [array.reshape(len(array), -1) for array in arrays]
     if isinstance(result, list):
         return arrays
     present = [np.flatnonzero(~np.isnan(array).all(axis=1)) for array in arrays]
     return [array[: 1 + steps[-1]] for array, steps in zip(arrays, present, strict=True)]
-
-
-def _rows(X):
-    """Sequences one by one; to go through a DataFrame means to go through its columns."""
-    return X.to_numpy() if is_pandas(X, "DataFrame") else X
