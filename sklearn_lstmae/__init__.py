@@ -28,6 +28,7 @@ is the layer that makes it.
 """
 
 from sklearn_lstmae._versions import __version__
+from sklearn_lstmae.detector import LSTMAutoencoderDetector
 from sklearn_lstmae.displays import (
     ErrorDisplay,
     LatentDisplay,
@@ -36,6 +37,7 @@ from sklearn_lstmae.displays import (
     LearningCurveDisplay,
     ReconstructionDisplay,
 )
+from sklearn_lstmae.events import find_events
 from sklearn_lstmae.importance import latent_importance
 from sklearn_lstmae.persistence import load, save
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
@@ -43,6 +45,7 @@ from sklearn_lstmae.windows import WindowSplit, sliding_windows, unwind
 
 __all__ = [
     "ErrorDisplay",
+    "LSTMAutoencoderDetector",
     "LSTMAutoencoderTransformer",
     "LatentDisplay",
     "LatentImportanceDisplay",
@@ -51,6 +54,7 @@ __all__ = [
     "ReconstructionDisplay",
     "WindowSplit",
     "__version__",
+    "find_events",
     "latent_importance",
     "load",
     "save",

@@ -6,12 +6,14 @@ from sklearn.utils import estimator_checks as checks
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
-from sklearn_lstmae import LSTMAutoencoderTransformer
+from sklearn_lstmae import LSTMAutoencoderDetector, LSTMAutoencoderTransformer
 
-# The checks fit noise for one epoch, which is no better than the mean: the warning says the truth.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning"
-)
+# The checks fit noise for one epoch, which is no better than the mean, and few rows, of which
+# too few can be held out: the warnings say the truth.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:.*finds nothing:UserWarning"),
+]
 
 SMALL = LSTMAutoencoderTransformer(latent_dim=2, hidden_units=(4,), epochs=1, random_state=0)
 OTHER = LSTMAutoencoderTransformer(
@@ -24,9 +26,15 @@ OTHER = LSTMAutoencoderTransformer(
     epochs=2,
     random_state=0,
 )
+DETECTORS = [
+    LSTMAutoencoderDetector(SMALL),
+    LSTMAutoencoderDetector(SMALL, threshold="cv", cv=2, score_from="code"),
+    LSTMAutoencoderDetector(SMALL, threshold="conformal", contamination=0.3, cv=2),
+    LSTMAutoencoderDetector(OTHER, threshold="conformal", score_from="both"),
+]
 
 
-@parametrize_with_checks([SMALL, OTHER])
+@parametrize_with_checks([SMALL, OTHER, *DETECTORS])
 def test_scikit_learn(estimator, check):
     check(estimator)
 
@@ -61,3 +69,17 @@ def test_scikit_learn_has_47_checks():
 )
 def test_checks_that_scikit_learn_does_not_run_by_itself(check, estimator):
     check(type(estimator).__name__, estimator)
+
+
+@pytest.mark.parametrize("detector", DETECTORS, ids=["train", "cv", "conformal", "both"])
+@pytest.mark.parametrize(
+    "check",
+    [
+        checks.check_dataframe_column_names_consistency,
+        checks.check_inplace_ensure_writeable,
+        checks.check_param_validation,
+    ],
+    ids=lambda check: check.__name__,
+)
+def test_checks_of_a_detector_that_scikit_learn_does_not_run_by_itself(check, detector):
+    check(type(detector).__name__, detector)

@@ -19,8 +19,10 @@ from sklearn_lstmae import (
     LatentImportanceDisplay,
     LatentTraversalDisplay,
     LearningCurveDisplay,
+    LSTMAutoencoderDetector,
     LSTMAutoencoderTransformer,
     ReconstructionDisplay,
+    find_events,
     latent_importance,
     sliding_windows,
     unwind,
@@ -292,6 +294,8 @@ def test_features_are_chosen_by_name_or_number(model):
     for wrong in (["w"], [2], [-1]):
         with pytest.raises(ValueError, match=r"neither one of \['u', 'v'\] nor.* 0 to 1"):
             ReconstructionDisplay.from_estimator(model, FRAMES, features=wrong)
+    with pytest.raises(ValueError, match=r"features is empty: choose at least one of \['u', 'v'\]"):
+        ReconstructionDisplay.from_estimator(model, FRAMES, features=[])
     with pytest.raises(IndexError, match="8 is out of bounds"):
         ReconstructionDisplay.from_estimator(model, FRAMES, samples=8)
 
@@ -302,6 +306,8 @@ def test_panels_are_drawn_on_an_array_of_axes(model):
     assert display.axes_.tolist() == [[axes[0]], [axes[1]]]
     with pytest.raises(ValueError, match=r"ax is 2 axes.* draws 2 rows of 2 panels"):
         ReconstructionDisplay.from_estimator(model, FRAMES, samples=[0, 1], ax=axes)
+    with pytest.raises(ValueError, match=r"ax has no place in a grid.*add_subplot"):
+        ReconstructionDisplay.from_estimator(model, FRAMES, ax=plt.figure().add_axes((0, 0, 1, 1)))
 
 
 def test_the_legend_of_panels_is_outside_them(model):
@@ -349,6 +355,20 @@ def test_a_detectors_threshold_is_one_of_whole_windows():
     assert_array_equal(display.threshold_line_.get_ydata(), [0.5, 0.5])
     other = ErrorDisplay.from_estimator(StandIn(), RECORD, 4, per="window", threshold=0.7)
     assert other.threshold == 0.7
+
+
+def test_a_detector_and_the_events_that_are_found_by_its_errors():
+    record = pd.Series(np.where(np.arange(20) == 9, 5.0, np.sin(np.arange(20.0))), HOURS)
+    windows, _ = sliding_windows(record, 4)
+    detector = LSTMAutoencoderDetector(make()).fit(windows)
+    display = ErrorDisplay.from_estimator(detector, record, 4, per="window")
+    assert display.threshold == -detector.offset_
+
+    display = ErrorDisplay.from_estimator(detector, record, 4)
+    events = find_events(display.errors, threshold=3.0)
+    assert events["start"].tolist() == [HOURS[9]]
+    shaded = ErrorDisplay.from_errors(display.errors, threshold=3.0, intervals=events)
+    assert_allclose(bounds_of(shaded), date2num(HOURS[9]) + np.array([[-0.5, 0.5]]) / 24)
 
 
 def test_what_is_above_the_threshold_is_filled():

@@ -33,6 +33,8 @@ def places_of(chosen, names, what):
     """Places of what was chosen by number or by name, None being all."""
     if chosen is None:
         return list(range(len(names)))
+    if not len(chosen):
+        raise ValueError(f"{what} is empty: choose at least one of {names}, or None for all.")
     places = {name: place for place, name in enumerate(names)}
     places |= {place: place for place in range(len(names))}
     for item in chosen:
@@ -65,6 +67,11 @@ def make_panels(display, ax, shape, **sharing):
         size = min(2.1 * shape[1] + 1.6, 11), 1.5 * shape[0] + 0.7
         _, axes = plt.subplots(*shape, figsize=size, layout="constrained", squeeze=False, **sharing)
     elif isinstance(ax, Axes):
+        if ax.get_subplotspec() is None:
+            raise ValueError(
+                f"ax has no place in a grid, so that {type(display).__name__} cannot divide it: "
+                "make it with plt.subplots or add_subplot."
+            )
         ax.set_axis_off()
         grid = ax.get_subplotspec().subgridspec(*shape)
         axes = grid.subplots(squeeze=False, **sharing)

@@ -1,0 +1,531 @@
+"""The detector: what it flags, where its threshold comes from and what it refuses."""
+
+import copy
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.covariance import LedoitWolf
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, TimeSeriesSplit
+from sklearn.utils import get_tags
+
+from sklearn_lstmae import LSTMAutoencoderDetector, LSTMAutoencoderTransformer
+from sklearn_lstmae._fitting import draw_seed
+
+# Two epochs are often no better than the mean: the warning says the truth.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning"
+)
+
+RNG = np.random.default_rng(0)
+N = 40
+LENGTHS = RNG.integers(1, 8, size=N)
+CUBE = (3 + 2 * RNG.normal(size=(N, 7, 2))).astype(np.float32)
+RAGGED = [sequence[:length] for sequence, length in zip(CUBE, LENGTHS, strict=True)]
+TABLE = CUBE[:, :, 0]
+GROUPS = np.arange(N) % 8
+LAYOUTS = {
+    "2d": TABLE,
+    "3d": CUBE,
+    "list": RAGGED,
+    "list-1d": [sequence[:, 0] for sequence in RAGGED],
+    "frame": pd.DataFrame(TABLE, columns=list("abcdefg")),
+    "frames": [pd.DataFrame(sequence, columns=["u", "v"]) for sequence in RAGGED],
+}
+CALIBRATED = ["cv", "conformal"]
+THRESHOLDS = ["train", *CALIBRATED]
+SCORES = ["reconstruction", "code", "both"]
+METHODS = ["predict", "decision_function", "score_samples", "p_values", "errors", "explain"]
+
+
+def make_autoencoder(**parameters):
+    small = {"latent_dim": 2, "hidden_units": (4,), "epochs": 1, "random_state": 0}
+    return LSTMAutoencoderTransformer(**small | parameters)
+
+
+def make(autoencoder=None, **parameters):
+    if autoencoder is None:
+        autoencoder = make_autoencoder()
+    return LSTMAutoencoderDetector(autoencoder, **{"random_state": 0, "cv": 4} | parameters)
+
+
+def frozen(X, **parameters):
+    return FrozenEstimator(make_autoencoder(**parameters).fit(X))
+
+
+def take(X, rows):
+    return [X[row] for row in rows] if isinstance(X, list) else X[rows]
+
+
+@pytest.fixture(scope="module")
+def frozen_model():
+    return frozen(CUBE)
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return make().fit(CUBE)
+
+
+# What it takes and returns ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threshold", THRESHOLDS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_is_scored_and_judged(layout, threshold):
+    X = LAYOUTS[layout]
+    detector = make(threshold=threshold, score_from="both")
+    assert detector.fit(X, "ignored") is detector
+    scores = detector.score_samples(X)
+    assert (scores.shape, scores.dtype) == ((N,), np.float64)
+    assert_array_equal(detector.decision_function(X), scores - detector.offset_)
+    assert_array_equal(detector.predict(X), np.where(scores < detector.offset_, -1, 1))
+    width = {"2d": 7, "frame": 7, "list-1d": 1}.get(layout, 2)
+    assert detector.n_features_in_ == detector.autoencoder_.n_features_in_ == width
+    named = {"feature_names_in_"} if "frame" in layout else set()
+    assert {name for name in vars(detector) if name.endswith("_")} == named | {
+        "autoencoder_", "offset_", "calibration_scores_", "code_center_", "code_precision_",
+        "score_center_", "score_spread_", "configuration_", "n_features_in_",
+    }  # fmt: skip
+    if named:
+        assert_array_equal(detector.feature_names_in_, detector.autoencoder_.feature_names_in_)
+
+
+@pytest.mark.parametrize("threshold", THRESHOLDS)
+def test_missing_values_are_masked_as_the_autoencoder_masks_them(threshold):
+    holes = np.random.default_rng(1).uniform(size=CUBE.shape) < 0.2
+    holey = np.where(holes, np.nan, CUBE)
+    detector = make(make_autoencoder(missing="mask"), threshold=threshold).fit(holey)
+    assert np.isfinite(detector.score_samples(holey)).all()
+    assert get_tags(detector).input_tags.allow_nan
+    assert not get_tags(make()).input_tags.allow_nan
+    assert get_tags(make(FrozenEstimator(detector.autoencoder_))).input_tags.allow_nan
+    with pytest.raises(ValueError, match=r"Input X contains NaN at sequence \d+, step"):
+        make(threshold=threshold).fit(holey)
+
+
+@pytest.mark.parametrize("task", ["reconstruct", "predict", "composite"])
+def test_errors_are_those_of_the_main_task_of_the_autoencoder(task):
+    horizon = None if task == "reconstruct" else 2
+    autoencoder = make_autoencoder(objective=task, horizon=horizon, missing="mask")
+    detector = make(autoencoder).fit(CUBE)
+    autoencoder.fit(CUBE)
+    for per in ("sequence", "step", "feature", "value"):
+        assert_array_equal(detector.errors(CUBE, per=per), autoencoder.errors(CUBE, per=per))
+    assert_array_equal(detector.score_samples(CUBE), autoencoder.score_samples(CUBE))
+
+
+def test_without_an_autoencoder_it_is_one_with_defaults():
+    detector = LSTMAutoencoderDetector(random_state=0).fit(TABLE[:4, :2])
+    default = LSTMAutoencoderTransformer(random_state=0)
+    assert detector.autoencoder is None
+    assert detector.autoencoder_.get_params() == default.get_params()
+
+
+def test_a_copy_through_pickle_judges_alike():
+    for threshold in THRESHOLDS:
+        detector = make(threshold=threshold, score_from="both").fit(RAGGED)
+        copied = pickle.loads(pickle.dumps(detector))
+        assert_array_equal(copied.decision_function(RAGGED), detector.decision_function(RAGGED))
+
+
+def test_outliers_are_found():
+    waves = np.sin(np.linspace(0, 6, 12) + np.linspace(0, 6, 60)[:, np.newaxis])
+    waves[7] = np.tile([3.0, 3.0, 1.0], 4)
+    autoencoder = frozen(waves, epochs=40, batch_size=8, learning_rate=0.01)
+    for score_from in SCORES:
+        detector = make(autoencoder, contamination=1 / 60, score_from=score_from).fit(waves)
+        assert_array_equal(np.flatnonzero(detector.predict(waves) == -1), [7])
+
+
+# Where the threshold comes from ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("contamination", [0.05, 0.1, 0.5])
+@pytest.mark.parametrize("score_from", SCORES)
+def test_train_finds_its_share_of_the_sequences_of_fit(score_from, contamination):
+    detector = make(contamination=contamination, score_from=score_from)
+    labels = detector.fit_predict(CUBE)
+    assert (labels == -1).sum() == contamination * N
+    assert_array_equal(detector.calibration_scores_, detector.score_samples(CUBE))
+    assert detector.offset_ == np.quantile(detector.calibration_scores_, contamination)
+
+
+@pytest.mark.parametrize(
+    ("cv", "groups", "splitter"),
+    [
+        (4, None, KFold(4)),
+        (np.int64(2), GROUPS, GroupKFold(2)),
+        (LeaveOneGroupOut(), GROUPS, LeaveOneGroupOut()),
+        (TimeSeriesSplit(2), None, TimeSeriesSplit(2)),  # never scores the first rows
+        (KFold(3).split(CUBE), None, KFold(3)),
+    ],
+    ids=["int", "int with groups", "groups", "time", "iterable"],
+)
+def test_cv_takes_scores_of_folds_that_were_not_learned(cv, groups, splitter):
+    X = RAGGED if groups is None else CUBE
+    detector = make(threshold="cv", cv=cv, contamination=0.25).fit(X, groups=groups)
+    expected = [
+        make().fit(take(X, learning)).score_samples(take(X, held_out))
+        for learning, held_out in splitter.split(X, groups=groups)
+    ]
+    assert_array_equal(detector.calibration_scores_, np.concatenate(expected))
+    assert detector.offset_ == np.quantile(np.concatenate(expected), 0.25)
+    assert_array_equal(detector.score_samples(X), make().fit(X).score_samples(X))
+
+
+@pytest.mark.parametrize("score_from", SCORES)
+@pytest.mark.parametrize(
+    ("cv", "groups", "splitter"),
+    [
+        (4, None, KFold(4, shuffle=True, random_state=draw_seed(0))),
+        (4, GROUPS, GroupKFold(4, shuffle=True, random_state=draw_seed(0))),
+        (LeaveOneGroupOut(), GROUPS, LeaveOneGroupOut()),
+    ],
+    ids=["int", "int with groups", "splitter"],
+)
+def test_conformal_compares_with_rows_that_were_not_learned(score_from, cv, groups, splitter):
+    X = RAGGED if groups is None else CUBE
+    parameters = {"score_from": score_from, "contamination": 0.3}
+    detector = make(threshold="conformal", cv=cv, **parameters).fit(X, groups=groups)
+    learning, held_out = next(splitter.split(X, groups=groups))
+    expected = make(**parameters).fit(take(X, learning))
+    assert_array_equal(detector.calibration_scores_, expected.score_samples(take(X, held_out)))
+    assert_array_equal(detector.score_samples(X), expected.score_samples(X))
+    if groups is not None:
+        assert not set(groups[learning]) & set(groups[held_out])
+
+
+def test_conformal_holds_out_other_rows_with_another_seed():
+    held_out = [
+        make(threshold="conformal", random_state=seed).fit(CUBE).calibration_scores_
+        for seed in (0, 0, 1)
+    ]
+    assert_array_equal(held_out[0], held_out[1])
+    assert len(held_out[0]) == N / 4
+    assert not np.array_equal(held_out[0], held_out[2])
+
+
+@pytest.mark.parametrize("contamination", [0.1, 2 / 11, 0.25, 0.3, 0.5])
+@pytest.mark.parametrize("score_from", SCORES)
+def test_what_conformal_finds_are_the_p_values_of_at_most_contamination(contamination, score_from):
+    parameters = {"contamination": contamination, "score_from": score_from}
+    detector = make(threshold="conformal", **parameters).fit(CUBE)
+    p = detector.p_values(CUBE)
+    assert_array_equal(detector.predict(CUBE) == -1, p <= contamination)
+    assert_array_equal(detector.decision_function(CUBE) < 0, p <= contamination)
+    assert p.min() >= 1 / 11
+    assert p.max() <= 1
+
+
+def test_p_values_of_new_sequences_keep_their_promise(frozen_model):
+    """Over many draws of 9 held-out sequences, a p-value of 0.1 comes in a tenth of all cases."""
+    rng = np.random.default_rng(1)
+    pool = rng.normal(size=(300, 7, 2))
+    share = {0.1: [], 0.25: []}
+    for _ in range(100):
+        rows = rng.permutation(len(pool))
+        detector = make(frozen_model, threshold="conformal").fit(pool[rows[:9]])
+        p = detector.p_values(pool[rows[9:]])
+        for a, found in share.items():
+            found.append(np.mean(p <= a))
+    for a, found in share.items():
+        error = np.std(found) / np.sqrt(len(found))
+        exact = np.floor(10 * a) / 10
+        assert abs(np.mean(found) - exact) < 3 * error
+        assert np.mean(found) < a + 3 * error
+
+
+def test_too_few_sequences_for_the_contamination_are_named(frozen_model):
+    detector = make(frozen_model, threshold="conformal", contamination=0.1)
+    with pytest.warns(
+        UserWarning, match=r"The 8 sequences .* no p-value below 0.111, .*=0.1 finds"
+    ):
+        detector.fit(CUBE[:8])
+    assert detector.offset_ == -np.inf
+    assert (detector.predict(CUBE) == 1).all()
+    assert_array_equal(np.isin(detector.p_values(CUBE) * 9, np.arange(1, 10)), True)
+    assert np.isfinite(detector.fit(CUBE[:9]).offset_)
+
+
+@pytest.mark.parametrize("threshold", ["train", "cv"])
+def test_p_values_are_conformal_only(threshold):
+    with pytest.raises(ValueError, match=f"threshold='{threshold}' holds none out: .*'conformal'"):
+        make(threshold=threshold).fit(CUBE).p_values(CUBE)
+
+
+@pytest.mark.parametrize("threshold", CALIBRATED)
+def test_rows_of_fit_are_not_judged_by_a_threshold_for_new_ones(threshold):
+    detector = make(threshold=threshold)
+    assert detector.novelty
+    assert not make().novelty
+    assert not hasattr(detector, "fit_predict")
+    with pytest.raises(AttributeError, match="fit_predict") as raised:
+        detector.fit_predict(CUBE)
+    assert f"threshold='{threshold}'" in str(raised.value.__cause__)
+
+
+# What the score is -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scaling", ["feature", "sequence"])
+def test_a_score_of_codes_is_their_mahalanobis_distance(scaling):
+    detector = make(make_autoencoder(scaling=scaling), score_from="code").fit(CUBE)
+    codes = detector.autoencoder_.transform(CUBE).astype(float)
+    standard = (codes - codes.mean(axis=0)) / codes.std(axis=0)
+    squares = LedoitWolf().fit(standard).mahalanobis(standard)
+    assert_allclose(detector.score_samples(CUBE), -np.sqrt(squares))
+
+
+def test_both_is_the_lower_of_two_standardized_scores():
+    both, *single = (
+        make(score_from=score_from).fit(CUBE) for score_from in ("both", "reconstruction", "code")
+    )
+    standard = []
+    for detector in single:
+        low, middle, high = np.quantile(detector.score_samples(CUBE), [0.25, 0.5, 0.75])
+        standard.append((detector.score_samples(CUBE[::-1]) - middle) / (high - low))
+    assert_allclose(both.score_samples(CUBE[::-1]), np.minimum(*standard))
+
+
+@pytest.mark.parametrize("score_from", ["code", "both"])
+def test_one_code_is_too_few(score_from):
+    with pytest.raises(ValueError, match=r"at least 2 sequences .* n_samples=1"):
+        make(score_from=score_from).fit(CUBE[:1])
+
+
+# A sequence that cannot be judged --------------------------------------------------------
+
+UNSAID = [sequence.copy() for sequence in CUBE]
+for unsaid in UNSAID[3:6]:
+    unsaid[-2:] = np.nan
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return make_autoencoder(objective="predict", horizon=2, missing="mask").fit(UNSAID)
+
+
+@pytest.mark.parametrize("threshold", THRESHOLDS)
+def test_what_cannot_be_judged_does_not_enter_the_threshold(predictor, threshold):
+    detector = make(predictor, threshold=threshold, contamination=0.2).fit(UNSAID)
+    assert np.isfinite(detector.calibration_scores_).all()
+    assert np.isfinite(detector.offset_)
+    expected = np.isin(np.arange(N), [3, 4, 5])
+    assert_array_equal(np.isnan(detector.score_samples(UNSAID)), expected)
+    if threshold == "conformal":
+        assert_array_equal(np.isnan(detector.p_values(UNSAID)), expected)
+    with pytest.warns(UserWarning, match="3 of 40 sequences cannot be judged, .* sequence 3"):
+        labels = detector.predict(UNSAID)
+    assert_array_equal(labels[3:6], 1)
+    assert (labels == -1).any()
+
+
+def test_where_the_error_cannot_be_judged_the_code_can(predictor):
+    both, code = (
+        make(FrozenEstimator(predictor), score_from=name).fit(UNSAID) for name in ("both", "code")
+    )
+    _, center = both.score_center_
+    _, spread = both.score_spread_
+    assert_allclose(
+        both.score_samples(UNSAID[3:6]), (code.score_samples(UNSAID[3:6]) - center) / spread
+    )
+
+
+@pytest.mark.parametrize("score_from", ["reconstruction", "both"])
+def test_a_threshold_of_nothing_is_refused(predictor, score_from):
+    with pytest.raises(ValueError, match=r"None of 3 sequences .* can be judged"):
+        make(FrozenEstimator(predictor), score_from=score_from).fit(UNSAID[3:6])
+
+
+# A fitted autoencoder --------------------------------------------------------------------
+
+
+def test_a_frozen_autoencoder_is_not_fitted_and_all_rows_calibrate(frozen_model):
+    weights = copy.deepcopy(frozen_model.weights_)
+    for threshold in ("train", "conformal"):
+        detector = make(frozen_model, threshold=threshold, contamination=0.2).fit(CUBE[:12])
+        assert detector.autoencoder_ is frozen_model
+        assert_array_equal(detector.calibration_scores_, frozen_model.score_samples(CUBE[:12]))
+    for got, expected in zip(frozen_model.weights_, weights, strict=True):
+        assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("score_from", ["code", "both"])
+def test_codes_are_learned_from_other_rows_than_calibrate(frozen_model, score_from):
+    parameters = {"threshold": "conformal", "score_from": score_from, "contamination": 0.2}
+    detector = make(frozen_model, **parameters).fit(CUBE)
+    assert len(detector.calibration_scores_) == N / 4
+
+
+def test_clones_of_a_frozen_autoencoder_cannot_be_fitted(frozen_model):
+    with pytest.raises(ValueError, match=r"threshold='cv' .* FrozenEstimator does not allow"):
+        make(frozen_model, threshold="cv").fit(CUBE)
+
+
+def test_a_frozen_autoencoder_must_be_fitted():
+    with pytest.raises(NotFittedError):
+        make(FrozenEstimator(make_autoencoder())).fit(CUBE)
+
+
+def test_a_frozen_autoencoder_takes_what_it_was_fitted_on(frozen_model):
+    with pytest.raises(ValueError, match="X has 3 features, but LSTMAutoencoderTransformer is"):
+        make(frozen_model).fit(np.zeros((10, 7, 3)))
+
+
+# Life cycle ------------------------------------------------------------------------------
+
+
+def test_random_state_is_set_on_the_clone_only():
+    autoencoder = make_autoencoder(random_state=1)
+    assert make(autoencoder, random_state=None).fit(CUBE).autoencoder_.random_state == 1
+    assert make(autoencoder, random_state=2).fit(CUBE).autoencoder_.random_state == 2
+    assert autoencoder.random_state == 1
+    assert not hasattr(autoencoder, "weights_")
+
+
+def test_the_global_random_state_is_neither_read_nor_changed():
+    before = np.random.get_state()  # noqa: NPY002
+    held_out = []
+    for _ in range(2):
+        np.random.set_state(before)  # noqa: NPY002
+        detector = make(threshold="conformal", random_state=None).fit(CUBE)
+        held_out.append(detector.calibration_scores_)
+    assert not np.array_equal(*held_out)
+    assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
+
+
+def test_later_parameters_change_nothing_until_the_next_fit():
+    detector = make(threshold="conformal", contamination=0.2).fit(CUBE)
+    before = detector.p_values(CUBE), detector.predict(CUBE)
+    detector.set_params(threshold="train", score_from="code", contamination=0.5)
+    detector.set_params(autoencoder__epochs=3)
+    assert_array_equal([detector.p_values(CUBE), detector.predict(CUBE)], before)
+    detector.fit(CUBE)
+    assert detector.autoencoder_.n_epochs_ == 3
+    assert (detector.predict(CUBE) == -1).sum() == N / 2
+
+
+def test_a_fit_on_other_data_replaces_everything():
+    detector = make(score_from="both").fit(LAYOUTS["frames"])
+    detector.set_params(score_from="reconstruction").fit(TABLE)
+    expected = make().fit(TABLE)
+    assert vars(detector).keys() == vars(expected).keys()
+    assert detector.code_center_ is None
+    assert_array_equal(detector.score_samples(TABLE), expected.score_samples(TABLE))
+
+
+@pytest.mark.parametrize("threshold", THRESHOLDS)
+def test_a_fit_that_fails_leaves_the_earlier_one(threshold):
+    detector = make(threshold=threshold).fit(CUBE)
+    before = dict(vars(detector))
+    detector.cv = KFold(2)
+    bad = np.where(np.arange(N)[:, np.newaxis, np.newaxis] == 33, np.inf, CUBE)
+    with pytest.raises(ValueError, match=r"infinity .* at sequence 33"):
+        detector.fit(bad)
+    detector.set_params(autoencoder__learning_rate=1e30, autoencoder__epochs=3)
+    with pytest.raises(ValueError, match="finite"):
+        detector.fit(CUBE)
+    assert vars(detector).keys() == before.keys()
+    assert all(vars(detector)[name] is before[name] for name in before if name.endswith("_"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nothing_is_said_before_fit(method):
+    with pytest.raises(NotFittedError):
+        getattr(make(threshold="conformal"), method)(CUBE)
+
+
+def test_a_clone_is_not_fitted(detector):
+    copied = clone(detector)
+    assert not hasattr(copied, "offset_")
+    assert copied.get_params()["autoencoder__latent_dim"] == 2
+
+
+# What it refuses -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        ({"contamination": 0.0}, "contamination"),
+        ({"contamination": 0.6}, "contamination"),
+        ({"threshold": "test"}, "threshold"),
+        ({"score_from": "latent"}, "score_from"),
+        ({"cv": 1.5}, "cv"),
+        ({"random_state": "a"}, "random_state"),
+        ({"autoencoder": PCA()}, "autoencoder"),
+        ({"autoencoder": FrozenEstimator(PCA())}, "autoencoder"),
+        ({"autoencoder__missing": "drop"}, "missing"),
+        ({"autoencoder__latent_dim": 0}, "latent_dim"),
+    ],
+)
+def test_bad_parameters_are_named(parameters, name):
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of"):
+        make().set_params(**parameters).fit(CUBE)
+
+
+@pytest.mark.parametrize("threshold", CALIBRATED)
+def test_too_few_rows_and_groups_to_split_are_named(threshold):
+    with pytest.raises(ValueError, match=r"n_splits=4 .* n_samples=1"):
+        make(threshold=threshold).fit(CUBE[:1])
+    with pytest.raises(ValueError, match=r"n_splits=4 .* number of groups: 2"):
+        make(threshold=threshold).fit(CUBE, groups=GROUPS % 2)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        make(threshold=threshold).fit(CUBE, groups=GROUPS[:3])
+
+
+@pytest.mark.parametrize("threshold", THRESHOLDS)
+def test_a_message_counts_the_rows_of_all_of_x(threshold):
+    ragged = [*RAGGED[:35], np.zeros((0, 2))]
+    with pytest.raises(ValueError, match="sequence 35 has 0 timesteps"):
+        make(threshold=threshold).fit(ragged)
+    long = [sequence for sequence in RAGGED if len(sequence) > 3]
+    autoencoder = make_autoencoder(objective="predict", horizon=3)
+    with pytest.raises(ValueError, match=f"Sequence {len(long)} of X has 2 timesteps"):
+        make(autoencoder, threshold=threshold).fit([*long, CUBE[0, :2]])
+
+
+# Explanations ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_an_explanation_has_a_row_for_each_sequence_and_feature(layout):
+    X = LAYOUTS[layout]
+    detector = make().fit(X)
+    table = detector.explain(X)
+    assert list(table) == ["sample", "step", "feature", "error", "share"]
+    features = {"3d": [0, 1], "list": [0, 1], "frames": ["u", "v"]}.get(layout, [0])
+    assert len(table) == N * len(features)
+    assert set(table["feature"]) == set(features)
+    assert_allclose(table.groupby("sample")["share"].sum(), 1.0)
+    values, per_feature = detector.errors(X, per="value"), detector.errors(X, per="feature")
+    for sample, rows in table.groupby("sample"):
+        assert rows["share"].is_monotonic_decreasing
+        for row in rows.itertuples():
+            feature = features.index(row.feature)
+            assert row.error == pytest.approx(per_feature[sample, feature])
+            assert values[sample, row.step, feature] == np.nanmax(values[sample, :, feature])
+
+
+def test_an_explanation_names_the_feature_and_the_step_at_fault(detector):
+    broken = CUBE[:5].copy()
+    broken[2, 4, 1] += 40
+    table = detector.explain(broken)
+    first = table[table["sample"] == 2].iloc[0]
+    assert (first["step"], first["feature"]) == (4, 1)
+    assert first["share"] > 0.9
+
+
+def test_an_explanation_says_nothing_of_a_feature_that_is_missing():
+    holey = CUBE.copy()
+    holey[1, :, 0] = np.nan
+    table = make(make_autoencoder(missing="mask")).fit(holey).explain(holey[:3])
+    assert list(table[table["sample"] == 1]["feature"]) == [1]
+    assert len(table) == 5
