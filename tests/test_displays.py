@@ -132,6 +132,12 @@ def test_a_display_draws_on_given_axes_or_on_its_own(kind, displays):
         assert axes.get_position().x0 > left.get_position().x1
 
 
+def test_ticks_of_given_axes_stay(model):
+    _, ax = plt.subplots(subplot_kw={"xticks": [1.5]})
+    display = LearningCurveDisplay.from_estimator(model, ax=ax)
+    assert display.ax_.get_xticks().tolist() == [1.5]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_display_is_drawn_again_from_its_numbers(kind, displays):
     first = displays[kind]()

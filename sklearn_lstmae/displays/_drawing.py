@@ -67,14 +67,14 @@ def make_panels(display, ax, shape, **sharing):
         size = min(2.1 * shape[1] + 1.6, 11), 1.5 * shape[0] + 0.7
         _, axes = plt.subplots(*shape, figsize=size, layout="constrained", squeeze=False, **sharing)
     elif isinstance(ax, Axes):
-        if ax.get_subplotspec() is None:
+        cell = ax.get_subplotspec()
+        if cell is None:
             raise ValueError(
                 f"ax has no place in a grid, so that {type(display).__name__} cannot divide it: "
                 "make it with plt.subplots or add_subplot."
             )
         ax.set_axis_off()
-        grid = ax.get_subplotspec().subgridspec(*shape)
-        axes = grid.subplots(squeeze=False, **sharing)
+        axes = cell.subgridspec(*shape).subplots(squeeze=False, **sharing)
     else:
         axes = np.asarray(ax, dtype=object)
         if axes.size != np.prod(shape):
@@ -143,5 +143,9 @@ def short_dates(ax):
 
 
 def whole_numbers(ax):
-    """No ticks between steps or epochs."""
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    """No ticks between steps or epochs, unless the user chose ticks."""
+    from matplotlib.ticker import MaxNLocator
+
+    locator = ax.xaxis.get_major_locator()
+    if isinstance(locator, MaxNLocator):
+        locator.set_params(integer=True)

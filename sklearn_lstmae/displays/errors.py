@@ -211,9 +211,9 @@ class ErrorDisplay:
         if self.intervals is None or not len(self.intervals):
             return []
         if is_pandas(self.intervals, "DataFrame"):
-            bounds = [self.intervals["start"], self.intervals["end"]]
+            bounds = [list(self.intervals[name]) for name in ("start", "end")]
         else:
-            bounds = zip(*self.intervals, strict=True)
+            bounds = [list(bound) for bound in zip(*self.intervals, strict=True)]
         if is_pandas(self.errors, "Series"):
             import pandas
 
