@@ -146,6 +146,11 @@ class ErrorDisplay:
         Returns
         -------
         display : ErrorDisplay
+
+        Raises
+        ------
+        ValueError
+            If ``errors`` has not one axis.
         """
         check_matplotlib_support(f"{cls.__name__}.from_errors")
         shape = np.shape(errors)
