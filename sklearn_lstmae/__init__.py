@@ -28,6 +28,7 @@ is the layer that makes it.
 """
 
 from sklearn_lstmae._versions import __version__
+from sklearn_lstmae.classifier import LSTMAutoencoderClassifier
 from sklearn_lstmae.detector import LSTMAutoencoderDetector
 from sklearn_lstmae.displays import (
     ErrorDisplay,
@@ -45,6 +46,7 @@ from sklearn_lstmae.windows import WindowSplit, sliding_windows, unwind
 
 __all__ = [
     "ErrorDisplay",
+    "LSTMAutoencoderClassifier",
     "LSTMAutoencoderDetector",
     "LSTMAutoencoderTransformer",
     "LatentDisplay",

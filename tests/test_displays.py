@@ -19,6 +19,7 @@ from sklearn_lstmae import (
     LatentImportanceDisplay,
     LatentTraversalDisplay,
     LearningCurveDisplay,
+    LSTMAutoencoderClassifier,
     LSTMAutoencoderDetector,
     LSTMAutoencoderTransformer,
     ReconstructionDisplay,
@@ -206,6 +207,22 @@ def test_the_best_epoch_is_marked_on_the_validation_loss():
         "kl",
         "best epoch: 2",
     ]
+
+
+def test_epochs_without_a_validation_loss_leave_a_gap():
+    """As those of `partial_fit` after a fit with early stopping do."""
+    history = {"loss": [3.0, 2, 1], "val_loss": [3.0, 2, np.nan]}
+    display = LearningCurveDisplay(history=history, best_epoch=3).plot()
+    assert display.best_line_.get_xydata().tolist() == [[3, 1]]
+    assert display.best_line_.get_color() == display.lines_["loss"].get_color()
+
+
+def test_a_classifier_has_a_learning_curve_without_a_baseline():
+    classifier = LSTMAutoencoderClassifier(make(), epochs=3, random_state=0)
+    classifier.fit(RAGGED, np.arange(8) % 2)
+    display = LearningCurveDisplay.from_estimator(classifier)
+    assert_array_equal(display.lines_["loss"].get_ydata(), classifier.history_["loss"])
+    assert display.baseline_line_ is None
 
 
 def test_a_learning_curve_needs_no_baseline_and_no_best_epoch():

@@ -472,6 +472,9 @@ REFUSED = {
     "early_stopping": [2, "yes", None],
     "validation_fraction": [0, 0.0, 1.0, 1.5, -0.1, NAN, "a", None],
     "patience": COUNTS,
+    "checkpoint_dir": [0, True, b"folder", ["folder"]],
+    "resume": [2, "yes", None],
+    "warm_start": [2, "yes", None],
     "random_state": [-1, 2**32, 0.5, "seed", np.random.default_rng(0)],
     "verbose": [-1, 0.5, "loud", None],
 }

@@ -77,6 +77,11 @@ def plain():
     return make().fit(CUBE)
 
 
+@pytest.fixture(scope="module")
+def carried_on():
+    return make().partial_fit(CUBE)
+
+
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "model.lstmae"
@@ -158,6 +163,7 @@ def test_an_unfitted_transformer_comes_back_unfitted(path):
         ((np.int64(3), (4,)), (3, (4,))),
         ([3, None], [3, None]),
         ({"tuple": [1], "a": (2,)}, {"tuple": [1], "a": (2,)}),
+        (Path("a", "b"), str(Path("a", "b"))),
         (np.nan, np.nan),
         (np.array([1, 2]), np.array([1, 2])),
         (np.array([[1.5]], ">f4"), np.array([[1.5]], "f4")),
@@ -358,6 +364,7 @@ MODEL = ("model", "estimator")
 FITTED = (*MODEL, "attributes")
 SETTINGS = (*FITTED, "configuration_", "dict")
 NETWORK = (*SETTINGS, "architecture", "dict")
+OPTIMIZER = (*FITTED, "optimizer_state_", "dict")
 UNTRUE = {
     r"field 'content\.more' is not known": put(1, "more"),
     r"field 'model' has keys \['lambda'\]": put({"lambda": "x"}, "model"),
@@ -382,11 +389,23 @@ UNTRUE = {
     r"'weights_' is no array or list of arrays": put(3, *FITTED, "weights_"),
     r"'weights_' is no array or list": put([1, 2], *FITTED, "weights_"),
     r"'mean_' is no array or list": put(3, *FITTED, "mean_"),
-    r"'mean_' has .* but 'configuration_' asks for": put({"array": "2"}, *FITTED, "mean_"),
+    r"'mean_' has .* but 'configuration_' asks for": put({"array": "4"}, *FITTED, "mean_"),
     r"'n_timesteps_' parameter of .* must be an int": put(0, *FITTED, "n_timesteps_"),
     r"'n_features_in_' parameter of .* must be an int": put("2", *FITTED, "n_features_in_"),
     r"'feature_names_in_' has": put(
         {"strings": {"kind": "O", "items": ["a"]}}, *FITTED, "feature_names_in_"
+    ),
+    r"'n_observed_' is no array or list": put(None, *FITTED, "n_observed_"),
+    r"'var_' has": put({"array": "4"}, *FITTED, "var_"),
+    r"field 'optimizer_state_' should have": put(3, *FITTED, "optimizer_state_"),
+    r"field 'optimizer_state_\.zz' is not known": put(3, *OPTIMIZER, "zz"),
+    r"'optimizer' parameter of optimizer_state_ must": put("os", *OPTIMIZER, "optimizer"),
+    r"'variables' parameter of optimizer_state_ must": put(3, *OPTIMIZER, "variables"),
+    r"'seed' parameter of optimizer_state_ must": put(-1, *OPTIMIZER, "seed"),
+    r"'n_steps' parameter of optimizer_state_ must": put("3", *OPTIMIZER, "n_steps"),
+    r"'optimizer_state_\.variables' holds 3, not an array of": put([3], *OPTIMIZER, "variables"),
+    r"'optimizer_state_\.variables' holds .* not an array of": put(
+        [{"array": "0"}], *OPTIMIZER, "variables"
     ),
     r"field 'configuration_' should have": put(3, *FITTED, "configuration_"),
     r"field 'configuration_\.zz' is not known": put(3, *SETTINGS, "zz"),
@@ -405,8 +424,8 @@ UNTRUE = {
 
 
 @pytest.mark.parametrize(("message", "change"), UNTRUE.items(), ids=UNTRUE)
-def test_an_untrue_file_is_refused_naming_the_field(message, change, plain, path):
-    crafted(path, plain, change)
+def test_an_untrue_file_is_refused_naming_the_field(message, change, carried_on, path):
+    crafted(path, carried_on, change)
     modules = set(sys.modules)
     with pytest.raises(ValueError, match=rf"model\.lstmae: .*{message}"):
         load(path)
@@ -463,7 +482,7 @@ def test_other_shapes_are_refused_before_memory_is_taken(plain, path, monkeypatc
     """The file is sparse: it really has the trillion bytes that its header claims."""
     save(plain, path)
     _, content = storage.read(path, persistence.KIND)
-    names = [str(number) for number in range(2 + len(plain.weights_))]
+    names = [str(number) for number in range(4 + len(plain.weights_))]
     claim = {"dtype": "|i1", "shape": [0], "sha256": ""}
     claims = dict.fromkeys(names, claim) | {names[-1]: claim | {"shape": [10**12]}}
     header = {"kind": persistence.KIND, "content": content, "arrays": claims}

@@ -74,7 +74,8 @@ def test_fit_returns_itself_and_sets_what_it_documents(X, layout):
     named = {"feature_names_in_"} if "frame" in layout else set()
     assert fitted == named | {
         "weights_", "history_", "n_epochs_", "best_epoch_", "loss_", "baseline_loss_", "mean_",
-        "scale_", "n_timesteps_", "n_features_in_", "configuration_",
+        "scale_", "var_", "n_observed_", "n_timesteps_", "n_features_in_", "configuration_",
+        "optimizer_state_",
     }  # fmt: skip
     assert {weight.dtype for weight in model.weights_} == {np.dtype(np.float32)}
     assert model.n_timesteps_ == 7

@@ -14,6 +14,7 @@ from sklearn_lstmae.displays._drawing import (
     PURPLE,
     SKY,
     VERMILION,
+    dots_at_gaps,
     line_style,
     make_axes,
     whole_numbers,
@@ -33,7 +34,7 @@ class LearningCurveDisplay:
     Parameters
     ----------
     history : dict of lists of float
-        One number an epoch, by name: "loss", "val_loss" and, if there are several, other parts that
+        One number an epoch, NaN where there is none, by name: "loss", "val_loss" and, if there are several, other parts that
         end in "_loss" are drawn.
 
     baseline_loss : float or None, default=None
@@ -121,16 +122,17 @@ class LearningCurveDisplay:
         self.lines_ = {}
         self.baseline_line_ = self.best_line_ = None
         for name, style in _styles(self.history).items():
-            epochs = np.arange(1, 1 + len(self.history[name]))
-            [self.lines_[name]] = self.ax_.plot(
-                epochs, self.history[name], **line_style(style, kwargs)
-            )
+            losses = np.asarray(self.history[name], dtype=np.float64)
+            style = dots_at_gaps(losses) | line_style(style, kwargs)
+            [self.lines_[name]] = self.ax_.plot(np.arange(1, 1 + len(losses)), losses, **style)
         if self.baseline_loss is not None:
             self.baseline_line_ = self.ax_.axhline(
                 self.baseline_loss, color=GRAY, linestyle=":", label="predicting the mean"
             )
         if self.best_epoch is not None:
             marked = self.lines_.get("val_loss", self.lines_["loss"])
+            if np.isnan(marked.get_ydata()[self.best_epoch - 1]):  # of a later fit without one
+                marked = self.lines_["loss"]
             [self.best_line_] = self.ax_.plot(
                 self.best_epoch,
                 marked.get_ydata()[self.best_epoch - 1],

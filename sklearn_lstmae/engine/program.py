@@ -14,6 +14,8 @@ import numpy as np
 
 from ._tensorflow import check_process, keras, tf
 from .architecture import Architecture
+from .autoencoding import Autoencoding
+from .classifying import Classifying, Head
 from .network import Network, initial_weights
 from .objectives import in_decoder_order, read_frames
 from .steps import Recipe, TrainingSteps
@@ -84,10 +86,15 @@ class Program:
             rows //= 2
         return rows
 
-    def training_steps(self, recipe: Recipe):
-        """The compiled training step for ``recipe``, made once."""
-        make = partial(TrainingSteps, self.architecture, self.network, recipe, self.using)
-        return self._once(recipe, make)
+    def training_steps(self, recipe: Recipe, head: Head | None = None):
+        """The compiled training step for ``recipe``, made once: of all decoders, or of a head."""
+
+        def make():
+            known = self.architecture, self.network, recipe, self.using
+            learned = Autoencoding(*known) if head is None else Classifying(*known, head)
+            return TrainingSteps(learned, recipe)
+
+        return self._once((recipe, head), make)
 
     def using(self, weights):
         """Context in which the network's variables have the values of the tensors ``weights``."""

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_lstmae.sequences.batch import Sequences, pad
 from sklearn_lstmae.sequences.frames import FrameReader, Horizon, cut, put, round_up
-from sklearn_lstmae.sequences.scaling import Scaling, fit_scaling
+from sklearn_lstmae.sequences.scaling import Scaling, observe, scaling_of
 
 LENGTHS = [5, 1, 4, 6]
 
@@ -23,7 +23,8 @@ def arrays_of(lengths):
 def make_reader(source, patch_size, *, lengths=LENGTHS, has_missing=False, kind=None):
     layout = "list" if isinstance(source, list) else "3d"
     sequences = Sequences(source, np.array(lengths), layout, has_missing)
-    return FrameReader(sequences, fit_scaling(kind, sequences), patch_size)
+    scaling = scaling_of(kind, observe(kind, sequences))
+    return FrameReader(sequences, scaling, patch_size)
 
 
 @pytest.mark.parametrize("patch_size", [1, 2, 4, 7])
