@@ -34,8 +34,8 @@ class LearningCurveDisplay:
     Parameters
     ----------
     history : dict of lists of float
-        One number an epoch, NaN where there is none, by name: "loss", "val_loss" and, if there are several, other parts that
-        end in "_loss" are drawn.
+        One number an epoch, NaN where there is none, by name: "loss", "val_loss" and, if there
+        are several, other parts that end in "_loss" are drawn.
 
     baseline_loss : float or None, default=None
         Loss of predicting each feature's mean, drawn as a line.
