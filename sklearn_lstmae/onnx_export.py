@@ -89,6 +89,7 @@ def export_onnx(transformer, path, part="encoder"):
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
     >>> from sklearn_lstmae import LSTMAutoencoderTransformer, export_onnx
     >>> X = np.sin(np.linspace(0, 6, 20) + np.arange(50)[:, np.newaxis])
     >>> autoencoder = LSTMAutoencoderTransformer(latent_dim=2, epochs=2, random_state=0).fit(X)
