@@ -1,8 +1,8 @@
 """Write a fitted network as an ONNX file, which other runtimes run without Python.
 
 The graph is built operator by operator from the Architecture and the weights. That needs neither
-TensorFlow nor a converter, takes arrays of any size, and uses ONNX's own LSTM operator, which is
-what runtimes have a fast kernel for.
+TensorFlow nor a converter, and uses ONNX's own LSTM operator, for which runtimes have a fast
+kernel, where ``keras.Model.export`` writes a loop of small operators.
 
 Letters: n sequences, T steps, K frames, P steps a frame, F features, U units, C columns that the
 bottleneck makes, D columns of whatever. An LSTM reads and says (K, n, D), time first. A tensor in
@@ -20,10 +20,8 @@ from sklearn_lstmae.engine.architecture import TIME_WAVELENGTHS, Architecture
 from sklearn_lstmae.sequences.scaling import FLOAT32_MAX
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 
-OPSET, IR_VERSION = (
-    17,
-    8,
-)  # of ONNX 1.12 (2022): old enough for runtimes in use, and has all we need
+# Those of ONNX 1.12 (2022), the oldest that have each operator as it is used here.
+OPSET, IR_VERSION = 17, 8
 OUTPUTS = {"reconstruct": "reconstruction", "predict": "prediction"}
 LARGEST = 1e18  # scaled values are clipped to it, as in the engine's inference
 FLOAT32_RANGE = (-np.float64(FLOAT32_MAX), np.float64(FLOAT32_MAX))
@@ -89,6 +87,7 @@ def export_onnx(transformer, path, part="encoder"):
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
     >>> from sklearn_lstmae import LSTMAutoencoderTransformer, export_onnx
     >>> X = np.sin(np.linspace(0, 6, 20) + np.arange(50)[:, np.newaxis])
     >>> autoencoder = LSTMAutoencoderTransformer(latent_dim=2, epochs=2, random_state=0).fit(X)
@@ -210,10 +209,16 @@ class Network:
         self.architecture = Architecture.from_dict(configuration["architecture"])
         self.horizon = configuration["horizon"]
         self.scaling = configuration["scaling"]
-        self.moments = transformer.mean_, transformer.scale_  # (F,) each
+        # (F,) each, or, with scaling="sequence", once it is encoded, those of each (n, 1, F).
+        self.moments = transformer.mean_, transformer.scale_
         self._weights = iter(transformer.weights_)  # taken in the order of `weight_shapes`
         self.n_steps = graph.size("mask", 1)
         self.lengths = graph.add("ReduceSum", graph.cast("mask", np.int64), [1], keepdims=0)
+        self.real = self.observed = graph.add("Unsqueeze", "mask", [2])  # (n, T, 1)
+        if self.architecture.tells_missing:
+            is_there = graph.add("Not", graph.add("IsNaN", "x"))
+            self.observed = graph.add("And", self.real, is_there)  # (n, T, F)
+        self.refused = self._refuse()
 
     def encoder(self):
         """{name: (tensor, shape)} of the code, what a scaling appends included."""
@@ -246,30 +251,25 @@ class Network:
     def _encode(self):
         """Code (n, C) float32, and what a scaling appends (n, 2 * F), or None."""
         graph, architecture = self.graph, self.architecture
-        observed = real = graph.add("Unsqueeze", "mask", [2])  # (n, T, 1)
+        scaled, statistics = self._scale()
+        parts = [graph.add("Where", self.observed, scaled, np.float32(0))]  # (n, T, F)
         if architecture.tells_missing:
-            observed = graph.add("And", real, graph.add("Not", graph.add("IsNaN", "x")))
-        self.refused = self._refuse(observed)
-        scaled, statistics = self._scale(observed)
-        values = graph.add("Where", observed, scaled, np.float32(0))  # (n, T, F)
-        parts = [values]
-        if architecture.tells_missing:
-            parts.append(graph.cast(observed, np.float32))
+            parts.append(graph.cast(self.observed, np.float32))
         elif architecture.patch_size > 1:
-            parts.append(graph.cast(real, np.float32))
+            parts.append(graph.cast(self.real, np.float32))
         frames = graph.add("Concat", *map(self._to_frames, parts), axis=2)
         encoder = Encoder(architecture, self._take)
         return encoder.run(graph, frames, self._n_frames(self.lengths)), statistics
 
-    def _refuse(self, observed):
+    def _refuse(self):
         """(n,) bool: sequences for which ``transform`` would raise.
 
         A graph cannot raise, and the LSTM of onnxruntime makes finite numbers of NaN.
         """
         graph = self.graph
         unreadable = graph.add("Or", graph.add("IsNaN", "x"), graph.add("IsInf", "x"))
-        is_broken = self._any(graph.add("And", observed, unreadable))
-        return graph.add("Or", is_broken, graph.add("Not", self._any(observed)))
+        is_broken = self._any(graph.add("And", self.observed, unreadable))
+        return graph.add("Or", is_broken, graph.add("Not", self._any(self.observed)))
 
     def _any(self, values):
         """(n, T, F) or (n, T, 1) bool -> (n,) bool."""
@@ -283,7 +283,7 @@ class Network:
         refused = self.graph.add("Unsqueeze", self.refused, axes)
         return self.graph.add("Where", refused, np.float32(np.nan), values)
 
-    def _scale(self, observed):
+    def _scale(self):
         """x, scaled, and with "sequence" each mean and log-deviation (n, 2 * F), else None.
 
         In float64, as the transformer scales: a change may be small beside the mean.
@@ -291,15 +291,15 @@ class Network:
         graph, statistics = self.graph, None
         values = graph.cast("x", np.float64)
         if self.scaling == "sequence":
-            statistics, *self.moments = self._statistics(values, observed)
+            statistics, *self.moments = self._statistics(values)
         if self.scaling is not None:
             mean, scale = self.moments
             values = graph.add("Div", graph.add("Sub", values, mean), scale)
         return graph.cast(graph.add("Clip", values, -LARGEST, LARGEST), np.float32), statistics
 
-    def _statistics(self, values, observed):
+    def _statistics(self, values):
         """Statistics (n, 2 * F) float32 of each sequence, its mean and deviation (n, 1, F)."""
-        graph, zero = self.graph, np.float64(0)
+        graph, observed, zero = self.graph, self.observed, np.float64(0)
         count = graph.add("ReduceSum", graph.cast(observed, np.float64), [1])
         count = graph.add("Max", count, np.float64(1))  # (n, 1, F)
         total = graph.add("ReduceSum", graph.add("Where", observed, values, zero), [1])

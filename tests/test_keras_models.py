@@ -67,9 +67,10 @@ def code_of(model, x):
         ({}, CUBE[:, :, 0]),
         ({"scaling": None}, CUBE / 50),
         ({"scaling": "sequence"}, CUBE),
+        ({"scaling": "sequence"}, CUBE * [1, 0] + 0.1),
         ({"scaling": "sequence", "missing": "mask"}, np.where(CUBE > 52, np.nan, CUBE)),
     ],
-    ids=["features scaled", "a table", "not scaled", "sequences scaled", "missing"],
+    ids=["features scaled", "a table", "not scaled", "sequences scaled", "constant", "missing"],
 )
 def test_the_head_reads_what_transform_returns(parameters, X, tmp_path):
     transformer = make(**parameters).fit(X)

@@ -191,6 +191,14 @@ def test_what_transform_would_refuse_is_nan(name, part, cases, tmp_path):
     assert_array_equal(dirty[[0, 4, 5]], clean[[0, 4, 5]])
 
 
+def test_a_constant_sequence_has_a_deviation_of_one(cases, tmp_path):
+    model, path = cases("sequences scaled").model, tmp_path / "encoder.onnx"
+    export_onnx(model, path)
+    x = CUBE.copy()
+    x[:3, :, 0] = np.float32([[0.1], [0.0], [-1e7]])
+    close(run(path, x, np.ones_like(MASK)), {"code": model.transform(x)})
+
+
 def test_a_table_is_sequences_of_one_feature(tmp_path):
     table, path = CUBE[:, :, 0], tmp_path / "encoder.onnx"
     model = make(epochs=1).fit(table)
