@@ -19,8 +19,8 @@ import numpy as np
 from sklearn_lstmae.datasets import make_moving_digits
 
 SIZE, PAST = 12, 10
-films, digits = make_moving_digits(800, 20, frame_size=SIZE, random_state=0)  # (N, 20, 144)
-train, test = films[:700], films[700:]
+films, digits = make_moving_digits(1100, 20, frame_size=SIZE, random_state=0)  # (N, 20, 144)
+train, test = films[:1000], films[1000:]
 past, future = test[:, :PAST], test[:, PAST:]
 
 # %%
@@ -42,11 +42,12 @@ rows = {"true": (past, future)}
 for objective in ("reconstruct", "predict", "composite"):
     for conditional in (False, True):
         model = LSTMAutoencoderTransformer(
-            latent_dim=32,
+            latent_dim=64,
             objective=objective,
             horizon=None if objective == "reconstruct" else 20 - PAST,
             conditional=conditional,
             scaling=None,
+            learning_rate=0.01,
             epochs=40,
             random_state=0,
         )
@@ -73,7 +74,7 @@ for row, (rebuilt, predicted) in zip(canvas, rows.values(), strict=True):
     for said, first in [(rebuilt, 0), (predicted, PAST + 1)]:
         if said is not None:
             frames = said[FILM].reshape(-1, SIZE, SIZE)
-            framed = np.pad(frames, [(0, 0), (1, 1), (1, 1)], constant_values=0.25)
+            framed = np.pad(frames, [(0, 0), (1, 1), (1, 1)], constant_values=0.15)
             row[first : first + len(frames)] = framed
 
 figure, ax = plt.subplots(figsize=(10, 3.7), layout="constrained")

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -14,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from sklearn_lstmae import LSTMAutoencoderTransformer, export_onnx, save, storage
+from sklearn_lstmae.engine.progress import TrainedNetwork, TrainingState
 from sklearn_lstmae.engine.weights import weight_shapes
 
 # Drawn weights are no better than the mean: the warning says the truth.
@@ -79,7 +79,7 @@ def make(**parameters):
 def draw(architecture, *_, **__):
     """In place of training, which would take most of the time: large weights, biases too."""
     weights = [RNG.normal(size=shape).astype("f4") for shape in weight_shapes(architecture)]
-    return SimpleNamespace(weights=weights, history={"loss": [1.0]}, best_epoch=1)
+    return TrainedNetwork(TrainingState(weights, []), weights, 1, {"loss": [1.0]})
 
 
 class Case:

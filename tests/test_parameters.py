@@ -285,7 +285,7 @@ def start():
 
 def test_learning_rate_is_the_length_of_a_step(start):
     steps = [
-        flat(make(optimizer="sgd", clipnorm=None, learning_rate=rate).fit(X)) - start
+        flat(make(optimizer="sgd", clipnorm=None, learning_rate=rate, batch_size=24).fit(X)) - start
         for rate in (0.01, 0.02)
     ]
     assert np.linalg.norm(steps[0]) > 0
@@ -295,7 +295,8 @@ def test_learning_rate_is_the_length_of_a_step(start):
 def test_clipnorm_is_the_longest_gradient(start):
     lengths = {
         clipnorm: np.linalg.norm(
-            flat(make(optimizer="sgd", clipnorm=clipnorm, learning_rate=1.0).fit(X)) - start
+            flat(make(optimizer="sgd", clipnorm=clipnorm, learning_rate=1.0, batch_size=24).fit(X))
+            - start
         )
         for clipnorm in (0.01, 0.02, 1e6, None)
     }
@@ -334,11 +335,8 @@ def test_batch_size_auto_makes_some_ten_minibatches_of_few_sequences(n_sequences
     assert resolve_batch_size(7, n_sequences) == 7
 
 
-def test_batch_size_auto_counts_the_sequences_to_learn_from():
-    """24 of them, or fewer with early stopping."""
-    for settings in ({}, {"early_stopping": True, "validation_fraction": 0.5}):
-        auto, four = (make(batch_size=batch_size, **settings).fit(X) for batch_size in ("auto", 4))
-        assert_array_equal(flat(auto), flat(four))
+def test_batch_size_is_auto_by_default(plain):
+    assert_array_equal(flat(make(batch_size=4).fit(X)), flat(plain))
 
 
 def test_batch_size_is_the_number_of_sequences_of_a_step():

@@ -127,7 +127,7 @@ class LearningCurveDisplay:
             [self.lines_[name]] = self.ax_.plot(np.arange(1, 1 + len(losses)), losses, **style)
         if self.baseline_loss is not None:
             self.baseline_line_ = self.ax_.axhline(
-                self.baseline_loss, color=GRAY, linestyle=":", label="predicting the mean"
+                self.baseline_loss, color=GRAY, linestyle=":", label="baseline"
             )
         if self.best_epoch is not None:
             marked = self.lines_.get("val_loss", self.lines_["loss"])
