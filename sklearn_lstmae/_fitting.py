@@ -135,6 +135,18 @@ def resolve_patch_size(patch_size, n_timesteps, horizon):
     return max(dividing, default=most)
 
 
+def resolve_batch_size(batch_size, n_sequences):
+    """Sequences of a minibatch when learning from ``n_sequences``.
+
+    "auto" makes some ten minibatches of few sequences, so that there are enough steps to learn from
+    them: 32, and below 320 sequences the power of two next below a tenth of them, at least 4.
+    """
+    if batch_size != "auto":
+        return int(batch_size)
+    fitting = [size for size in (32, 16, 8) if 10 * size <= n_sequences]
+    return max(fitting, default=4)
+
+
 def check_lengths(lengths, n_sequences):
     """Steps to decode of each of ``n_sequences`` codes: int or (N,) -> int array (N,)."""
     array = np.asarray(lengths)
@@ -218,12 +230,12 @@ def configure(estimator, sequences):
     }
 
 
-def make_plan(estimator, seed, one_pass):
+def make_plan(estimator, seed, one_pass, n_sequences):
     """How to train: the parameters that the fitted model does not need, as plain values."""
     share = float(estimator.prediction_weight)
     return TrainingPlan(
         epochs=1 if one_pass else int(estimator.epochs),
-        batch_size=int(estimator.batch_size),
+        batch_size=resolve_batch_size(estimator.batch_size, n_sequences),
         learning_rate=float(estimator.learning_rate),
         loss=estimator.loss,
         optimizer=estimator.optimizer,

@@ -383,7 +383,7 @@ def test_a_good_fit_and_a_constant_are_not_warned_of():
 
 
 def test_a_fit_that_diverges_names_epoch_loss_and_remedies():
-    model = make(optimizer="sgd", learning_rate=1e30, epochs=9)
+    model = make(optimizer="sgd", learning_rate=1e30, epochs=9, batch_size=32)
     match = r"in epoch \d+ \(last finite loss: \d.*\)\. Try a smaller learning_rate"
     with pytest.raises(ValueError, match=match):
         model.fit(CUBE)
