@@ -6,10 +6,10 @@ BENCH   := .venv-bench
 QUALITY := .venv-quality
 INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help test demo lint format bench bench-quality bench-variants clean
+.PHONY: help test demo lint format bench bench-quality bench-variants bench-labels clean
 
 help:
-	@echo "make test | demo | lint | format | bench | bench-quality | bench-variants | clean"
+	@echo "make test | demo | lint | format | bench | bench-quality | bench-variants | bench-labels | clean"
 
 # worksteal keeps tests of one file on one worker as long as both are busy, so that compiled
 # programs are reused, and still ends both at the same time.
@@ -36,6 +36,9 @@ bench-quality: $(QUALITY)/quality.stamp
 
 bench-variants: $(VENV)/plot.stamp
 	$(VENV)/bin/python -m benchmarks.variants
+
+bench-labels: $(QUALITY)/quality.stamp
+	$(QUALITY)/bin/python -m benchmarks.labels
 
 clean:
 	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
