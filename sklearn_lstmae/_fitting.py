@@ -250,18 +250,21 @@ def make_plan(estimator, seed, one_pass, n_sequences):
     )
 
 
-def split(reader, validation_fraction, seed, classes=None):
-    """Readers of the sequences to learn from and of those to validate on.
+def split(reader, validation_fraction, seed):
+    """Readers of the sequences to learn from and of those to validate on."""
+    rows = split_rows(len(reader), validation_fraction, seed)
+    return [reader.subset(part) for part in rows]
 
-    With classes (N,), both have the same part of each.
-    """
+
+def split_rows(n_rows, validation_fraction, seed, classes=None):
+    """Rows to learn from and rows to validate on, increasing; with classes (N,) a part of each."""
     # Imported here since model_selection is slow to import and most fits do not need it.
     from sklearn.model_selection import train_test_split
 
-    rows = train_test_split(
-        np.arange(len(reader)), test_size=validation_fraction, random_state=seed, stratify=classes
+    parts = train_test_split(
+        np.arange(n_rows), test_size=validation_fraction, random_state=seed, stratify=classes
     )
-    return [reader.subset(np.sort(part)) for part in rows]
+    return [np.sort(part) for part in parts]
 
 
 def draw_seed(random_state):

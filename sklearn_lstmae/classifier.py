@@ -1,6 +1,5 @@
 """LSTMAutoencoderClassifier: classes of sequences, learned from few labels."""
 
-import warnings
 from copy import copy
 from functools import partial
 from numbers import Real
@@ -8,22 +7,20 @@ from numbers import Real
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.base import _fit_context as fit_context
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import assert_all_finite, check_consistent_length, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.extmath import softmax
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lstmae._callbacks import CallbackSupportMixin, FitReport
+from sklearn_lstmae._classes import check_classes, entropy, regress, weigh_classes
 from sklearn_lstmae._fitting import (
     CLASSES_OUTCOME,
     check_counts,
     draw_seed,
     keep_state_on_failure,
-    split,
+    split_rows,
     warn_of_outcome,
 )
 from sklearn_lstmae._versions import PickledWithVersionsMixin
@@ -132,6 +129,10 @@ class LSTMAutoencoderClassifier(
 
     Notes
     -----
+    The head starts from a penalized logistic regression on the codes: otherwise the encoder would
+    first be changed for the sake of a head that knows nothing (Kumar et al. 2022), and of few
+    labels there are too few minibatches for a head to get that far.
+
     The head reads what ``transform`` of the autoencoder returns: all of a sequence is encoded, also
     with a ``horizon``; of a variational encoder the mean code is read; with ``scaling="sequence"``
     the appended means and log-deviations are read, too. Its columns are brought to mean 0 and
@@ -147,6 +148,9 @@ class LSTMAutoencoderClassifier(
     ----------
     Dai, Le: "Semi-supervised Sequence Learning", NIPS 2015, pre-train the LSTM of a classifier as
     an autoencoder.
+
+    Kumar, Raghunathan, Jones, Ma, Liang: "Fine-Tuning can Distort Pretrained Features and
+    Underperform Out-of-Distribution", ICLR 2022.
 
     Examples
     --------
@@ -241,15 +245,19 @@ class LSTMAutoencoderClassifier(
         """
         check_counts(self, ("epochs", "batch_size", "patience"))
         with keep_state_on_failure(self):
-            if isinstance(self.autoencoder, FrozenEstimator):
-                labeled = self._take_frozen(X, X_unlabeled)
-                self.classes_, classes = check_classes(self, y, labeled)
-            else:
-                labeled, unlabeled = self._check(X, X_unlabeled)
-                self.classes_, classes = check_classes(self, y, labeled)
+            is_frozen = isinstance(self.autoencoder, FrozenEstimator)
+            check = self._take_frozen if is_frozen else self._check
+            labeled, unlabeled = check(X, X_unlabeled)
+            self.classes_, numbers = check_classes(self, y, labeled)
+            seed, parts = draw_seed(self.random_state), [np.arange(len(labeled))]
+            if self.early_stopping:
+                parts = split_rows(len(labeled), self.validation_fraction, seed, numbers)
+            shares = weigh_classes(self.class_weight, self.classes_, numbers[parts[0]])
+            if not is_frozen:
                 self.autoencoder_ = self._pretrain(X, labeled, unlabeled)
+            readers = [self._read(labeled, numbers).subset(rows) for rows in parts]
             with FitReport(self, self.epochs, X, y) as report:
-                self.__dict__.update(self._train(labeled, classes, report))
+                self.__dict__.update(self._train(readers, shares, seed, report))
                 report.finish(vars(self))
         warn_of_outcome(self, self.n_epochs_, CLASSES_OUTCOME)
         return self
@@ -317,7 +325,7 @@ class LSTMAutoencoderClassifier(
         # A copy, so that whoever fits the original anew does not change this model.
         self.autoencoder_ = copy(model)
         take_over_columns(self, model)
-        return self._check_fitted(X)
+        return self._check_fitted(X), None
 
     def _check(self, X, X_unlabeled):
         """Validate the sequences of fit."""
@@ -344,23 +352,21 @@ class LSTMAutoencoderClassifier(
         take_over_columns(autoencoder, self)
         return autoencoder
 
-    def _train(self, sequences, classes, report):
-        """Fitted attributes that training on validated sequences makes."""
+    def _train(self, readers, shares, seed, report):
+        """Fitted attributes that training makes.
+
+        ``readers`` are of the sequences to learn from and, with early stopping, to validate on.
+        """
         from sklearn_lstmae.engine.classification import FittedClassifier, train_classifier
 
-        architecture, seed = self._architecture, draw_seed(self.random_state)
-        learning, validation = self._read(sequences, classes), None
-        if self.early_stopping:
-            learning, validation = split(learning, self.validation_fraction, seed, classes)
-        shares = weigh_classes(self.class_weight, self.classes_, learning.classes)
+        architecture, learning = self._architecture, readers[0]
         encoder = self.autoencoder_.weights_[: len(weight_shapes(architecture))]
         trained = train_classifier(
             architecture,
             self._make_plan(shares, seed),
             encoder,
             partial(regress, learning.classes, shares),
-            learning,
-            validation,
+            *readers,
             fine_tune=bool(self.fine_tune),
             report=report.listener(lambda weights: {"weights_": weights}),
         )
@@ -409,62 +415,6 @@ class LSTMAutoencoderClassifier(
         model = self.autoencoder_
         scaling = Scaling(model.configuration_["scaling"], model.mean_, model.scale_)
         return FrameReader(sequences, scaling, self._architecture.patch_size, classes=classes)
-
-
-def check_classes(classifier, y, sequences):
-    """Classes (G,), and which of them each sequence has (N,)."""
-    if y is None:
-        raise ValueError(
-            f"{type(classifier).__name__} requires y to be passed, but the target y is None: pass "
-            "the classes of X; sequences without one belong to X_unlabeled."
-        )
-    y = column_or_1d(y, warn=True)
-    assert_all_finite(y, input_name="y")
-    check_consistent_length(sequences, y)
-    check_classification_targets(y)
-    classes, numbers = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(
-            f"y has one class only, {classes[0]!r}; {type(classifier).__name__} needs sequences of "
-            "at least two classes."
-        )
-    return classes, numbers
-
-
-def weigh_classes(class_weight, classes, numbers):
-    """What errors on each class count for, 1 in the mean over sequences: (G,), (N,) -> (G,)."""
-    weights = compute_class_weight(class_weight, classes=classes, y=classes[numbers])
-    weights = np.asarray(weights, np.float64)
-    mean = weights[numbers].mean()
-    if (weights < 0).any() or not 0 < mean < np.inf:
-        raise ValueError(
-            f"class_weight={class_weight!r} should give each class a finite weight of at least 0, "
-            "and a class of y more than 0."
-        )
-    return weights / mean
-
-
-def regress(numbers, shares, columns):
-    """Kernel (C, G) and bias (G,) of a logistic regression of classes (N,) on columns (N, C)."""
-    # Imported here since linear_model is slow to import.
-    from sklearn.linear_model import LogisticRegression
-
-    regression = LogisticRegression()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # it is only where training starts
-        regression.fit(columns, numbers, sample_weight=shares[numbers])
-    coefficients, intercepts = regression.coef_, regression.intercept_  # (G, C), (G,)
-    if len(shares) == 2:  # one row, of the second class against the first
-        coefficients = np.vstack([-coefficients, coefficients]) / 2
-        intercepts = np.concatenate([-intercepts, intercepts]) / 2
-    return coefficients.T, intercepts
-
-
-def entropy(shares, numbers):
-    """Cross-entropy, in nats, of saying how often each class occurs: (G,), (N,) -> float."""
-    often = shares * np.bincount(numbers, minlength=len(shares)) / len(numbers)  # (G,)
-    often = often[often > 0]
-    return float(-(often * np.log(often)).sum())
 
 
 def take_over_columns(estimator, other):

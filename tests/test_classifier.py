@@ -17,8 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
 from sklearn_lstmae import LSTMAutoencoderClassifier, LSTMAutoencoderTransformer
-from sklearn_lstmae._fitting import draw_seed, split
-from sklearn_lstmae.classifier import entropy, weigh_classes
+from sklearn_lstmae._classes import entropy, weigh_classes
+from sklearn_lstmae._fitting import draw_seed, split_rows
 from sklearn_lstmae.engine.weights import weight_shapes
 
 # One epoch of pre-training is often no better than the mean: the warning says the truth.
@@ -70,6 +70,12 @@ def assert_same(arrays, expected):
 @pytest.fixture(scope="module")
 def classifier():
     return make().fit(CUBE, Y)
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """What is refused must be before any training."""
+    monkeypatch.setattr(LSTMAutoencoderTransformer, "fit", None)
 
 
 @pytest.fixture(scope="module")
@@ -335,32 +341,19 @@ def test_early_stopping_keeps_the_best_weights(fine_tune, frozen_model):
     assert history.keys() == {"loss", "accuracy", "val_loss", "val_accuracy"}
     assert classifier.best_epoch_ == int(np.argmin(history["val_loss"])) + 1
     assert classifier.n_epochs_ == classifier.best_epoch_ + 4 < 60
-    _, rows = split(Rows(np.arange(N)), 0.3, draw_seed(0), y)
-    probabilities = classifier.predict_proba(CUBE[rows.chosen])
+    _, rows = split_rows(N, 0.3, draw_seed(0), y)
+    probabilities = classifier.predict_proba(CUBE[rows])
     best = classifier.best_epoch_ - 1
-    surprise = -np.log(probabilities[np.arange(len(rows.chosen)), y[rows.chosen]])
+    surprise = -np.log(probabilities[np.arange(len(rows)), y[rows]])
     assert_allclose(surprise.mean(), history["val_loss"][best], rtol=1e-6)
-    accuracy = (probabilities.argmax(axis=1) == y[rows.chosen]).mean()
+    accuracy = (probabilities.argmax(axis=1) == y[rows]).mean()
     assert_allclose(accuracy, history["val_accuracy"][best])
 
 
-class Rows:
-    """What `split` needs of a reader."""
-
-    def __init__(self, chosen):
-        self.chosen = chosen
-
-    def __len__(self):
-        return len(self.chosen)
-
-    def subset(self, rows):
-        return Rows(self.chosen[rows])
-
-
 def test_both_sides_have_the_same_part_of_each_class():
-    learning, validation = split(Rows(np.arange(N)), 0.3, 0, Y)
-    assert_array_equal(np.bincount(Y[learning.chosen]), [14, 7, 7])
-    assert_array_equal(np.bincount(Y[validation.chosen]), [6, 3, 3])
+    learning, validation = split_rows(N, 0.3, 0, Y)
+    assert_array_equal(np.bincount(Y[learning]), [14, 7, 7])
+    assert_array_equal(np.bincount(Y[validation]), [6, 3, 3])
 
 
 def test_training_cut_short_is_told(frozen_model):
@@ -392,8 +385,7 @@ def test_a_fit_that_is_no_better_than_counting_is_told(frozen_model):
     ],
     ids=["none", "short", "one", "continuous", "nan", "inf", "2d"],
 )
-def test_what_is_no_class_of_each_sequence_is_refused(y, message, monkeypatch):
-    monkeypatch.setattr(LSTMAutoencoderTransformer, "fit", None)  # before any training
+def test_what_is_no_class_of_each_sequence_is_refused(y, message, no_training):
     with pytest.raises(ValueError, match=message):
         make().fit(CUBE, y)
 
@@ -434,14 +426,19 @@ def test_a_frozen_autoencoder_reads_the_features_that_it_knows(frozen_model):
 
 
 @pytest.mark.parametrize("weights", [{0: -1.0}, {0: 0.0, 1: 0.0, 2: 0.0}, {0: np.inf}, {1: np.nan}])
-def test_impossible_class_weights_are_refused(weights, frozen_model):
+def test_impossible_class_weights_are_refused(weights, no_training):
     with pytest.raises(ValueError, match=r"class_weight=\{.*\} should give each class a finite"):
-        make(frozen_model, class_weight=weights).fit(CUBE, Y)
+        make(class_weight=weights).fit(CUBE, Y)
 
 
-def test_a_weight_of_no_class_is_refused(frozen_model):
+def test_a_weight_of_no_class_is_refused(no_training):
     with pytest.raises(ValueError, match="The classes, "):
-        make(frozen_model, class_weight={"ant": 2.0}).fit(CUBE, Y)
+        make(class_weight={"ant": 2.0}).fit(CUBE, Y)
+
+
+def test_a_class_of_one_sequence_cannot_be_divided(no_training):
+    with pytest.raises(ValueError, match="The least populated class"):
+        make(early_stopping=True).fit(CUBE[:11], Y[:11])
 
 
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "patience"])
