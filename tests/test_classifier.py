@@ -347,13 +347,8 @@ def test_early_stopping_keeps_the_best_weights(fine_tune, frozen_model):
 class Rows:
     """What `split` needs of a reader."""
 
-<<<<<<< HEAD
-    def __init__(self, chosen=None):
-        self.chosen = np.arange(N) if chosen is None else chosen
-=======
     def __init__(self, chosen):
         self.chosen = chosen
->>>>>>> classifier
 
     def __len__(self):
         return len(self.chosen)
