@@ -18,8 +18,8 @@ TABLE = [
     "import_time",
 ]
 LINES = [*TABLE, "growth"]
-# In README.md; `python -m benchmarks.quality` and `... benchmarks.variants` measure the last two.
-SHOWN = [*LINES, "quality", "variants"]
+# In README.md; `python -m benchmarks.quality`, `... .variants` and `... .labels` measure the last.
+SHOWN = [*LINES, "quality", "variants", "labels"]
 
 
 def main(arguments=None):

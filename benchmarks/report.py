@@ -115,7 +115,7 @@ def order_table(orders):
     """A row for each claim, a column for each case: mean gain, 95 % interval, what that says."""
     cases = list(dict.fromkeys(order.case for order in orders))
     found = {(order.claim, order.case): order for order in orders}
-    rows = [["order in the paper", *cases], ["---"] * (1 + len(cases))] if orders else []
+    rows = [["order", *cases], ["---"] * (1 + len(cases))] if orders else []
     for claim in dict.fromkeys(order.claim for order in orders):
         rows.append([claim, *(show_order(found[claim, case]) for case in cases)])
     return show_rows(rows)

@@ -26,6 +26,7 @@ from sklearn_lstmae._fitting import (
     split,
     warn_of_outcome,
 )
+from sklearn_lstmae._versions import PickledWithVersionsMixin
 from sklearn_lstmae.engine.architecture import Architecture
 from sklearn_lstmae.engine.plan import TrainingPlan
 from sklearn_lstmae.engine.weights import weight_shapes
@@ -39,7 +40,9 @@ from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, positive, pos
 COLUMNS = ("n_features_in_", "feature_names_in_")
 
 
-class LSTMAutoencoderClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class LSTMAutoencoderClassifier(
+    PickledWithVersionsMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
+):
     """Tell the classes of sequences, of which few need to have a label.
 
     An autoencoder first learns, without labels, from all sequences there are; then a linear layer

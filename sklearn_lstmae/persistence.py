@@ -409,22 +409,19 @@ def _check_classifier(attributes):
     needed = {"autoencoder_", "classes_", "weights_", "n_features_in_"}
     if not _are_fitted(attributes, needed):
         return
+    _check_features(attributes, ["n_features_in_"])
     model, classes, weights = (
         attributes[name] for name in ("autoencoder_", "classes_", "weights_")
     )
-    if type(model) is not LSTMAutoencoderTransformer or "configuration_" not in vars(model):
-        raise ValueError(f"'autoencoder_' is no fitted LSTMAutoencoderTransformer: {model!r:.200}.")
+    width = _check_learned(model, attributes["n_features_in_"])
     if not isinstance(classes, ARRAYS) or len(classes.shape) != 1 or classes.shape[0] < 2:
         raise ValueError(f"'classes_' is no array of at least two classes: {classes!r:.200}.")
     if not isinstance(weights, list) or len(weights) < 2:
         raise ValueError(f"'weights_' is no list of an encoder's and a head's: {weights!r:.200}.")
-    architecture = Architecture.from_dict(model.configuration_["architecture"])
-    has_statistics = model.configuration_["scaling"] == "sequence"
-    n_columns = architecture.code_width + 2 * architecture.n_features * has_statistics
-    head = [(n_columns, classes.shape[0]), classes.shape]
-    _check_arrays("weights_", weights[:-2], weight_shapes(architecture.encoder), np.float32)
+    encoder = Architecture.from_dict(model.configuration_["architecture"]).encoder
+    head = [(width, *classes.shape), classes.shape]
+    _check_arrays("weights_", weights[:-2], weight_shapes(encoder), np.float32)
     _check_arrays("weights_", weights[-2:], head, np.float64)
-    _check_features(attributes, ["n_features_in_"])
 
 
 def _check_detector(attributes):

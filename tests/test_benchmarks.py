@@ -179,7 +179,7 @@ def test_scores_are_a_table_for_each_measure():
 
 def test_orders_are_a_row_for_each_claim():
     assert report.order_table(make_record().orders) == [
-        "| order in the paper | small | large |",
+        "| order | small | large |",
         "| --- | --- | --- |",
         "| left before right | +2.000 (-0.484 to +4.484): open | +0.000 (-2.484 to +2.484): open |",
         "| red before blue | -2.000 (-2.000 to -2.000): the opposite "
