@@ -18,7 +18,8 @@ TABLE = [
     "import_time",
 ]
 LINES = [*TABLE, "growth"]
-SHOWN = [*LINES, "quality"]  # in README.md; `python -m benchmarks.quality` measures the last
+# In README.md; `python -m benchmarks.quality` and `... benchmarks.variants` measure the last two.
+SHOWN = [*LINES, "quality", "variants"]
 
 
 def main(arguments=None):

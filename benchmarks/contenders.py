@@ -137,9 +137,7 @@ class Keras:
         self._begin()
         for order in orders:
             X = self.X[order]
-            history = self.model.fit(
-                X, X, batch_size=self.job.batch_size, shuffle=False, verbose=0
-            )
+            history = self.model.fit(X, X, batch_size=self.job.batch_size, shuffle=False, verbose=0)
         return history.history["loss"][-1]
 
     def _begin(self):

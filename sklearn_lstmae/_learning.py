@@ -72,7 +72,7 @@ def learn(estimator, sequences, report, *, goes_on=False, one_pass=False, checkp
     validation = None
     if estimator.early_stopping:
         learning, validation = split(learning, estimator.validation_fraction, seed)
-    plan = make_plan(estimator, seed, one_pass)
+    plan = make_plan(estimator, seed, one_pass, len(learning))
     listener = report.listener(lambda weights: {**known, "weights_": weights})
     trained = train(architecture, plan, learning, validation, listener, start=start, keep=keep)
     network = FittedNetwork(architecture, trained.weights)

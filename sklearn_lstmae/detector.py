@@ -25,6 +25,7 @@ from sklearn_lstmae._anomaly import (
     share_errors,
 )
 from sklearn_lstmae._fitting import USER_LINE, draw_seed, keep_state_on_failure
+from sklearn_lstmae._versions import PickledWithVersionsMixin
 from sklearn_lstmae.sequences.frames import Horizon
 from sklearn_lstmae.sequences.validation import check_horizon, check_sequences
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
@@ -50,7 +51,7 @@ def _judges_rows_of_fit(detector):
     return True
 
 
-class LSTMAutoencoderDetector(OutlierMixin, BaseEstimator):
+class LSTMAutoencoderDetector(PickledWithVersionsMixin, OutlierMixin, BaseEstimator):
     """Find the sequences that are unlike those of ``fit``, with an LSTM autoencoder.
 
     An autoencoder that has learned to rebuild normal sequences rebuilds others badly (Malhotra

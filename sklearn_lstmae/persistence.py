@@ -9,7 +9,7 @@ plain values and arrays. A plain value stands for itself; whatever else there is
 import math
 from collections.abc import Callable
 from dataclasses import fields
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import PurePath
 from typing import Any
 
@@ -17,11 +17,17 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 
 from sklearn_lstmae import storage
 from sklearn_lstmae._fitting import DECODERS
 from sklearn_lstmae._versions import versions
+from sklearn_lstmae.classifier import LSTMAutoencoderClassifier
+from sklearn_lstmae.detector import SCORES, LSTMAutoencoderDetector
 from sklearn_lstmae.engine.architecture import Architecture
 from sklearn_lstmae.engine.weights import weight_shapes
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, positive_int
@@ -44,7 +50,8 @@ def save(estimator, path):
         One of this package, a ``FrozenEstimator`` around one or a ``Pipeline`` of such. Estimators
         of scikit-learn in it, and a ``RandomState``, are handed to skops
         (``pip install sklearn-lstmae[persist]``). Of a search, save ``best_estimator_``; callbacks
-        are not saved, take them off with ``set_callbacks()`` first.
+        are not saved, take them off with ``set_callbacks()`` first. Splitters are not either: of a
+        detector with one as ``cv``, ``set_params(cv=5)`` changes nothing after ``fit``.
 
     path : str or path-like
         A file there is replaced when the new one is safely on the disk; until then it stays as
@@ -369,6 +376,10 @@ CONFIGURATION_CONSTRAINTS = LSTMAutoencoderTransformer._parameter_constraints | 
     "variational": ["boolean"],
     "layout": [StrOptions({"2d", "3d", "list", "list-1d"})],
 }
+DETECTOR_CONSTRAINTS = LSTMAutoencoderDetector._parameter_constraints | {
+    "offset_": [Interval(Real, None, None, closed="left")],  # -inf: nothing is found
+}
+ARRAYS = (np.ndarray, storage.ArraySpec)
 
 
 def _accept(attributes):
@@ -377,28 +388,103 @@ def _accept(attributes):
 
 def _check_transformer(attributes):
     """Raise unless attributes are those of an unfitted transformer, or fit together."""
-    if not any(name.endswith("_") for name in attributes):
-        return
     needed = {"configuration_", "weights_", "mean_", "scale_", "n_timesteps_", "n_features_in_"}
-    for name in sorted(needed - attributes.keys()):
-        raise ValueError(f"{name!r} is missing.")
+    if not _are_fitted(attributes, needed):
+        return
     architecture = _check_configuration(attributes["configuration_"])
-    counts = {name: attributes[name] for name in ("n_timesteps_", "n_features_in_")}
-    validate_parameter_constraints(
-        {name: [positive_int] for name in counts}, counts, "LSTMAutoencoderTransformer"
-    )
+    _check_features(attributes, ["n_timesteps_", "n_features_in_"])
     _check_arrays("weights_", attributes["weights_"], weight_shapes(architecture), np.float32)
     for name in ("mean_", "scale_"):
         _check_arrays(name, [attributes[name]], [(architecture.n_features,)], np.float64)
-    if "feature_names_in_" in attributes:
-        names, shape = attributes["feature_names_in_"], (attributes["n_features_in_"],)
-        _check_arrays("feature_names_in_", [names], [shape], object)
     if "n_observed_" in attributes or "var_" in attributes:  # files of before have neither
         shapes = [(architecture.n_features,)]
         _check_arrays("n_observed_", [attributes.get("n_observed_")], shapes, np.int64)
         _check_arrays("var_", [attributes.get("var_")], shapes, np.float64)
     if attributes.get("optimizer_state_") is not None:
         _check_optimizer_state(attributes["optimizer_state_"], weight_shapes(architecture))
+
+
+def _check_classifier(attributes):
+    """Raise unless attributes are those of an unfitted classifier, or fit together."""
+    needed = {"autoencoder_", "classes_", "weights_", "n_features_in_"}
+    if not _are_fitted(attributes, needed):
+        return
+    model, classes, weights = (
+        attributes[name] for name in ("autoencoder_", "classes_", "weights_")
+    )
+    if type(model) is not LSTMAutoencoderTransformer or "configuration_" not in vars(model):
+        raise ValueError(f"'autoencoder_' is no fitted LSTMAutoencoderTransformer: {model!r:.200}.")
+    if not isinstance(classes, ARRAYS) or len(classes.shape) != 1 or classes.shape[0] < 2:
+        raise ValueError(f"'classes_' is no array of at least two classes: {classes!r:.200}.")
+    if not isinstance(weights, list) or len(weights) < 2:
+        raise ValueError(f"'weights_' is no list of an encoder's and a head's: {weights!r:.200}.")
+    architecture = Architecture.from_dict(model.configuration_["architecture"])
+    has_statistics = model.configuration_["scaling"] == "sequence"
+    n_columns = architecture.code_width + 2 * architecture.n_features * has_statistics
+    head = [(n_columns, classes.shape[0]), classes.shape]
+    _check_arrays("weights_", weights[:-2], weight_shapes(architecture.encoder), np.float32)
+    _check_arrays("weights_", weights[-2:], head, np.float64)
+    _check_features(attributes, ["n_features_in_"])
+
+
+def _check_detector(attributes):
+    """Raise unless attributes are those of an unfitted detector, or fit together."""
+    needed = {"autoencoder_", "offset_", "configuration_", "n_features_in_"}
+    arrays = {"calibration_scores_", "score_center_", "score_spread_"}
+    if not _are_fitted(attributes, needed | arrays | {"code_center_", "code_precision_"}):
+        return
+    configuration = attributes["configuration_"]
+    _check_keys(configuration, {"threshold", "score_from"}, "configuration_")
+    plain = configuration | {"offset_": attributes["offset_"]}
+    validate_parameter_constraints(DETECTOR_CONSTRAINTS, plain, "LSTMAutoencoderDetector")
+    _check_features(attributes, ["n_features_in_"])
+    width = _check_learned(attributes["autoencoder_"], attributes["n_features_in_"])
+    scores, looks_at = attributes["calibration_scores_"], SCORES[configuration["score_from"]]
+    shapes = {
+        "calibration_scores_": (scores.shape if isinstance(scores, ARRAYS) else ())[:1] or (1,),
+        "score_center_": (len(looks_at),),
+        "score_spread_": (len(looks_at),),
+    }
+    if "code" in looks_at:
+        shapes |= {"code_center_": (width,), "code_precision_": (width, width)}
+    for name, shape in shapes.items():
+        _check_arrays(name, [attributes[name]], [shape], np.float64)
+
+
+def _check_learned(autoencoder, n_features_in):
+    """Raise unless this is a transformer, frozen or not, of such a fit; the width of its codes."""
+    while isinstance(autoencoder, FrozenEstimator):
+        autoencoder = autoencoder.estimator
+    is_ours = isinstance(autoencoder, LSTMAutoencoderTransformer)
+    if not is_ours or vars(autoencoder).get("n_features_in_") != n_features_in:
+        raise ValueError(
+            f"'autoencoder_' is of type {type(autoencoder).__name__}, and no transformer that was "
+            f"fitted with n_features_in_={n_features_in}."
+        )
+    configuration = autoencoder.configuration_
+    architecture = Architecture.from_dict(configuration["architecture"])
+    appended = 2 * architecture.n_features if configuration["scaling"] == "sequence" else 0
+    return architecture.code_width + appended
+
+
+def _are_fitted(attributes, needed):
+    """Whether attributes are those of a fitted estimator; raise if it lacks one that it needs."""
+    if not any(name.endswith("_") for name in attributes):
+        return False
+    for name in sorted(needed - attributes.keys()):
+        raise ValueError(f"{name!r} is missing.")
+    return True
+
+
+def _check_features(attributes, counts):
+    """Raise unless these attributes are counts, and each feature has a name if any has."""
+    numbers = {name: attributes[name] for name in counts}
+    validate_parameter_constraints(
+        {key: [positive_int] for key in counts}, numbers, "a fitted estimator"
+    )
+    if "feature_names_in_" in attributes:
+        names, shape = attributes["feature_names_in_"], (attributes["n_features_in_"],)
+        _check_arrays("feature_names_in_", [names], [shape], object)
 
 
 def _check_configuration(configuration):
@@ -459,7 +545,9 @@ def _check_arrays(name, arrays, shapes, dtype):
 
 # The classes that files may name -> what raises ValueError where its attributes are impossible.
 ESTIMATORS = {
+    LSTMAutoencoderDetector: _check_detector,
     LSTMAutoencoderTransformer: _check_transformer,
+    LSTMAutoencoderClassifier: _check_classifier,
     FrozenEstimator: _accept,
     Pipeline: _accept,
 }

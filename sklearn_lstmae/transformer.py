@@ -158,8 +158,9 @@ class LSTMAutoencoderTransformer(
     epochs : int, default=100
         Passes over the training sequences.
 
-    batch_size : int, default=32
-        Sequences of a minibatch.
+    batch_size : int or "auto", default="auto"
+        Sequences of a minibatch. "auto" is 32, and for less than 320 sequences to learn from the
+        power of two next below a tenth of them, at least 4: few sequences need more steps.
 
     early_stopping : bool, default=False
         Set part of the sequences aside, stop when the loss on them no longer falls, and keep the
@@ -312,7 +313,7 @@ class LSTMAutoencoderTransformer(
         "learning_rate": [positive],
         "clipnorm": [positive, None],
         "epochs": [positive_int],
-        "batch_size": [positive_int],
+        "batch_size": [positive_int, StrOptions({"auto"})],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "patience": [positive_int],
@@ -350,7 +351,7 @@ class LSTMAutoencoderTransformer(
         learning_rate=3e-3,
         clipnorm=1.0,
         epochs=100,
-        batch_size=32,
+        batch_size="auto",
         early_stopping=False,
         validation_fraction=0.1,
         patience=10,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import harness, jobs, records, report
+from benchmarks import harness, jobs, records, report, variants
 from benchmarks.lines import growth, memmap
 from benchmarks.quality import __main__ as quality_command
 from benchmarks.quality import contenders, measures, sets
@@ -31,7 +31,13 @@ def make_record(case="a case"):
         records.Scores("another", "PCA", {}),
         records.Scores("another", "ours", {"accuracy": [1.0]}),
     ]
-    return records.Record([timing], verdicts, {"n": 1}, scores)
+    orders = [
+        records.Order("left before right", "small", [1.0, 2.0, 3.0]),
+        records.Order("left before right", "large", [-1.0, 0.0, 1.0]),
+        records.Order("red before blue", "small", [-2.0, -2.0, -2.0]),
+        records.Order("red before blue", "large", [5.0, 4.0, 6.0]),
+    ]
+    return records.Record([timing], verdicts, {"n": 1}, scores, orders)
 
 
 # Processes -------------------------------------------------------------------------------
@@ -125,6 +131,21 @@ def test_the_better_pytorch_counts():
     assert timing.note == "2 threads"
 
 
+def test_an_interval_is_students():
+    mean, lowest, highest = records.Order("", "", [1.0, 2.0, 3.0]).interval()
+    assert mean == 2
+    # 4.303 is Student's t of two degrees of freedom; the deviation is 1.
+    assert (mean - lowest, highest - mean) == pytest.approx([4.303 / 3**0.5] * 2, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("gains", "outcome"),
+    [([4.0, 5.0, 6.0], "holds"), ([1.0, 2.0, 3.0], "open"), ([-4.0, -5.0, -6.0], "the opposite")],
+)
+def test_an_order_holds_if_its_interval_is_on_one_side(gains, outcome):
+    assert records.Order("", "", gains).outcome == outcome
+
+
 # Tables ----------------------------------------------------------------------------------
 
 
@@ -139,6 +160,7 @@ def test_tables_are_made_from_saved_results(tmp_path):
     assert "| epochs | more | no | **missed** |" in text
     row = "| a case | 1 s | 2 s, 2 threads | 3.00 (2.00 to 5.00) | 0.1, 0.105 |"
     assert text.count(row) == 1
+    assert text.count("| red before blue | -2.000 (-2.000 to -2.000): the opposite |") == 2
     assert "![units](images/growth_units.png)" in text
 
 
@@ -153,6 +175,17 @@ def test_scores_are_a_table_for_each_measure():
         "| --- | --- | --- |",
         "| a set | 0.7 | < 0.01 |",
     ]
+
+
+def test_orders_are_a_row_for_each_claim():
+    assert report.order_table(make_record().orders) == [
+        "| order in the paper | small | large |",
+        "| --- | --- | --- |",
+        "| left before right | +2.000 (-0.484 to +4.484): open | +0.000 (-2.484 to +2.484): open |",
+        "| red before blue | -2.000 (-2.000 to -2.000): the opposite "
+        "| +5.000 (+2.516 to +7.484): holds |",
+    ]
+    assert report.order_table([]) == []
 
 
 def test_packages_that_are_not_there_are_not_named():
@@ -345,3 +378,61 @@ def test_only_the_whole_measurement_is_kept(monkeypatch, capsys, options, kept):
     quality_command.main(options)
     assert calls == (["quality", command.SHOWN] if kept else [])
     assert "| another | 1.000 | n/a |" in capsys.readouterr().out
+
+
+# Variants --------------------------------------------------------------------------------
+
+MEASURES = {
+    "reconstruct": {variants.REBUILT, variants.REBUILT_IN_FIT, variants.ACCURACY},
+    "predict": {variants.PREDICTED, variants.ACCURACY},
+}
+MEASURES["composite"] = MEASURES["reconstruct"] | MEASURES["predict"]
+
+
+@pytest.mark.parametrize(
+    ("network", "variant"),
+    [("network of the paper", "composite, conditional"), ("defaults", "reconstruct, forwards")],
+)
+def test_a_variant_is_tried(network, variant):
+    values = variants.trial(network, variant, 0, variants.QUICK)
+    assert values.keys() == MEASURES[variant.split(",")[0]]
+    assert 0 <= values[variants.ACCURACY] <= 1
+    assert all(np.isfinite(value) and value > 0 for value in values.values())
+
+
+def test_few_labels_are_enough_for_codes_that_tell_the_class():
+    digits = np.tile(np.arange(10), 30)
+    codes = np.eye(10)[digits]
+    assert variants.few_label_accuracy(codes, digits, 200, 0) == 1
+    noise = np.random.default_rng(0).normal(size=(300, 3))
+    assert variants.few_label_accuracy(noise, digits, 200, 0) < 0.3
+
+
+def pretend(network, variant, seed, size):
+    """A trial in which the paper is right, but for composites, which predict worse."""
+    objective, _, how = variant.partition(", ")
+    error = {"": 0.5, "conditional": 0.3, "forwards": 0.7}[how] + 0.01 * seed
+    values = dict.fromkeys(MEASURES[objective], error)
+    if objective == "composite":
+        values[variants.PREDICTED] = error + 0.1
+    return values | {variants.ACCURACY: 0.9 if objective == "composite" else 0.8}
+
+
+@pytest.mark.parametrize(("options", "kept"), [([], True), (["--quick"], False)])
+def test_variants_are_measured_and_the_whole_measurement_is_kept(
+    monkeypatch, capsys, options, kept
+):
+    saved, written = {}, []
+    monkeypatch.setattr(variants, "trial", pretend)
+    monkeypatch.setattr(report, "save", saved.__setitem__)
+    monkeypatch.setattr(report, "write_tables", written.append)
+    variants.main(options)
+    shown = capsys.readouterr().out
+    row = "| prediction error: composite before predict | -0.100 (-0.100 to -0.100): the opposite |"
+    assert row in shown
+    assert shown.count(": holds") == 2 * (len(variants.ORDERS) - 2)
+    assert written == [command.SHOWN] * kept
+    assert list(saved) == ["variants"] * kept
+    for record in saved.values():
+        assert len(record.scores) == len(variants.VARIANTS) * len(variants.NETWORKS)
+        assert {len(order.gains) for order in record.orders} == {variants.FULL.n_seeds}

@@ -63,7 +63,7 @@ class Stopped(Exception):
 @pytest.fixture
 def stop_before(monkeypatch):
     """A function that makes fits fail while they train for the n-th of their epochs."""
-    advance = training._Run.advance
+    advance = training.Run.advance
 
     def stop(epoch):
         def advance_or_stop(run, state, n_done, n_epochs):
@@ -71,7 +71,7 @@ def stop_before(monkeypatch):
                 raise Stopped
             return advance(run, state, n_done, n_epochs)
 
-        monkeypatch.setattr(training._Run, "advance", advance_or_stop)
+        monkeypatch.setattr(training.Run, "advance", advance_or_stop)
 
     return stop
 
@@ -496,8 +496,8 @@ def wait(*_):
 @posix_only
 def test_a_fit_killed_within_an_epoch_is_resumed_and_its_lock_is_no_more(tmp_path, whole):
     code = """
-        advance = training._Run.advance
-        training._Run.advance = lambda run, state, n_done, n_epochs: (
+        advance = training.Run.advance
+        training.Run.advance = lambda run, state, n_done, n_epochs: (
             wait() if n_done == 2 else advance(run, state, n_done, n_epochs)
         )
         make().fit(X)

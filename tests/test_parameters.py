@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import InvalidParameterError
 
 from sklearn_lstmae import LSTMAutoencoderTransformer
-from sklearn_lstmae._fitting import resolve_patch_size
+from sklearn_lstmae._fitting import resolve_batch_size, resolve_patch_size
 
 # One or two epochs are often no better than the mean: the warning says the truth.
 pytestmark = pytest.mark.filterwarnings(
@@ -325,9 +325,26 @@ def test_epochs_are_run_and_kept_in_the_history():
     assert list(model.history_) == ["loss", "reconstruct_loss"]
 
 
-def test_batch_size_is_the_number_of_sequences_of_a_step(plain):
+@pytest.mark.parametrize(
+    ("n_sequences", "expected"),
+    [(1, 4), (40, 4), (79, 4), (80, 8), (159, 8), (160, 16), (319, 16), (320, 32), (10**6, 32)],
+)
+def test_batch_size_auto_makes_some_ten_minibatches_of_few_sequences(n_sequences, expected):
+    assert resolve_batch_size("auto", n_sequences) == expected
+    assert resolve_batch_size(7, n_sequences) == 7
+
+
+def test_batch_size_auto_counts_the_sequences_to_learn_from():
+    """24 of them, or fewer with early stopping."""
+    for settings in ({}, {"early_stopping": True, "validation_fraction": 0.5}):
+        auto, four = (make(batch_size=batch_size, **settings).fit(X) for batch_size in ("auto", 4))
+        assert_array_equal(flat(auto), flat(four))
+
+
+def test_batch_size_is_the_number_of_sequences_of_a_step():
     """A batch as large as X is one step, and more than that cannot be."""
-    assert_allclose(flat(make(batch_size=10**9).fit(X)), flat(plain), rtol=1e-5, atol=1e-6)
+    whole, larger = (make(batch_size=batch_size).fit(X) for batch_size in (len(X), 10**9))
+    assert_allclose(flat(larger), flat(whole), rtol=1e-5, atol=1e-6)
     steps = {
         batch_size: make(
             batch_size=batch_size, optimizer="sgd", clipnorm=1e-4, learning_rate=1.0

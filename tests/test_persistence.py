@@ -18,10 +18,19 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from sklearn_lstmae import LSTMAutoencoderTransformer, _versions, load, persistence, save, storage
+from sklearn_lstmae import (
+    LSTMAutoencoderDetector,
+    LSTMAutoencoderTransformer,
+    _versions,
+    load,
+    persistence,
+    save,
+    storage,
+)
 
 # Two epochs are often no better than the mean: the warning says the truth.
 pytestmark = pytest.mark.filterwarnings(
@@ -229,6 +238,65 @@ def test_files_of_earlier_formats_open_for_ever(kind):
         assert_allclose(loaded.transform(expected["X"]), expected["codes"], rtol=0, atol=1e-5)
 
 
+# Detectors -------------------------------------------------------------------------------
+
+
+def detect(autoencoder, **parameters):
+    return LSTMAutoencoderDetector(autoencoder, **{"random_state": 0, "cv": 2} | parameters)
+
+
+@pytest.fixture(scope="module")
+def careful(plain):
+    """A detector with attributes of every kind."""
+    return detect(FrozenEstimator(plain), score_from="both").fit(CUBE)
+
+
+@pytest.mark.parametrize("name", DATA, indirect=True)
+@pytest.mark.parametrize("score_from", ["reconstruction", "code", "both"])
+def test_a_fitted_detector_comes_back(score_from, name, X, path, no_skops):
+    detector = detect(make(**PARAMETERS[name]), score_from=score_from).fit(X)
+    loaded = reload(detector, path)
+    assert_same(loaded, detector)
+    assert_array_equal(loaded.decision_function(X), detector.decision_function(X))
+
+
+def test_a_detector_comes_back_with_a_frozen_transformer(plain, path, no_skops):
+    parameters = {"threshold": "conformal", "contamination": 0.5, "score_from": "both"}
+    detector = detect(FrozenEstimator(FrozenEstimator(plain)), **parameters).fit(CUBE)
+    loaded = reload(detector, path)
+    assert_same(loaded, detector)
+    assert_array_equal(loaded.p_values(CUBE), detector.p_values(CUBE))
+
+
+def test_a_detector_that_finds_nothing_comes_back(plain, path):
+    detector = detect(FrozenEstimator(plain), threshold="conformal", contamination=0.05)
+    with pytest.warns(UserWarning, match="finds nothing"):
+        detector.fit(CUBE)
+    assert reload(detector, path).offset_ == -np.inf
+
+
+def test_an_unfitted_detector_comes_back_unfitted(path):
+    detector = detect(make(loss="mae"))
+    loaded = reload(detector, path)
+    assert str(loaded) == str(detector)
+    with pytest.raises(NotFittedError):
+        loaded.predict(CUBE)
+
+
+def test_a_splitter_that_skops_does_not_trust_is_not_saved(path):
+    detector = detect(None, cv=KFold(3))
+    with pytest.raises(ValueError, match=r"field 'model\.parameters\.cv' holds .*KFold, which"):
+        save(detector, path)
+    assert reload(detector.set_params(cv=3), path).cv == 3
+
+
+def test_a_detector_of_what_is_not_ours_is_refused(path, careful):
+    other = pickle.loads(pickle.dumps(careful))
+    other.autoencoder_ = make()
+    with pytest.raises(ValueError, match=r"'autoencoder_' is .* no transformer that was fitted"):
+        save(other, path)
+
+
 # Pipelines -------------------------------------------------------------------------------
 
 
@@ -432,6 +500,49 @@ def test_an_untrue_file_is_refused_naming_the_field(message, change, carried_on,
     assert set(sys.modules) == modules
 
 
+UNTRUE_OF_DETECTORS = {
+    r"field 'configuration_\.zz' is not known": put(3, *SETTINGS, "zz"),
+    r"'score_from' parameter of LSTMAutoencoderDetector must": put(
+        "codes", *SETTINGS, "score_from"
+    ),
+    r"'threshold' parameter of LSTMAutoencoderDetector must": put([], *SETTINGS, "threshold"),
+    r"'offset_' parameter of LSTMAutoencoderDetector must": put("0", *FITTED, "offset_"),
+    r"'n_features_in_' parameter of .* must be an int": put(0, *FITTED, "n_features_in_"),
+    r"'autoencoder_' is of type int, and no transf": put(3, *FITTED, "autoencoder_"),
+    r"no transformer that was fitted with n_features_in_=3": put(3, *FITTED, "n_features_in_"),
+    r"'feature_names_in_' has": put(
+        {"strings": {"kind": "O", "items": ["a"]}}, *FITTED, "feature_names_in_"
+    ),
+    r"'calibration_scores_' is no array": put(3, *FITTED, "calibration_scores_"),
+    r"'score_center_' has .* but 'configuration_' asks": put(
+        "reconstruction", *SETTINGS, "score_from"
+    ),
+}
+ARRAYS_OF_DETECTORS = [
+    "calibration_scores_", "code_center_", "code_precision_", "score_center_", "score_spread_"
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("message", "change"), UNTRUE_OF_DETECTORS.items(), ids=UNTRUE_OF_DETECTORS
+)
+def test_an_untrue_file_of_a_detector_is_refused(message, change, careful, path):
+    crafted(path, careful, change)
+    with pytest.raises(ValueError, match=rf"model\.lstmae: .*{message}"):
+        load(path)
+
+
+@pytest.mark.parametrize("name", ARRAYS_OF_DETECTORS)
+def test_an_array_of_another_shape_is_refused(name, careful, path):
+    def change(content, arrays):
+        key = content["model"]["estimator"]["attributes"][name]["array"]
+        arrays[key] = np.zeros((3, 1))
+
+    crafted(path, careful, change)
+    with pytest.raises(ValueError, match=rf"'{name}' has .* but 'configuration_' asks for"):
+        load(path)
+
+
 @pytest.mark.parametrize("value", [3, [], None, {"dict": {}}, {"array": "0"}], ids=json.dumps)
 def test_a_file_of_no_estimator_is_refused(value, path):
     arrays = {"0": CUBE} if value == {"array": "0"} else {}
@@ -447,6 +558,15 @@ def test_a_variational_state_is_refused(plain, path):
 
     crafted(path, plain, change)
     with pytest.raises(ValueError, match="'variational' is set, which only a 'dense' bottleneck"):
+        load(path)
+
+
+@pytest.mark.parametrize("field", ["offset_", "configuration_", "code_center_"])
+def test_a_file_of_a_detector_that_lacks_an_attribute_is_refused(field, careful, path):
+    crafted(
+        path, careful, lambda content, _: content["model"]["estimator"]["attributes"].pop(field)
+    )
+    with pytest.raises(ValueError, match=f"{field}' is missing"):
         load(path)
 
 
@@ -562,6 +682,18 @@ def test_a_pickle_comes_back(pickled, model, X):
     loaded = pickled(model)()
     assert_same(loaded, model)
     assert_array_equal(loaded.transform(X), model.transform(X))
+
+
+def test_a_pickled_detector_names_its_versions(pickled, careful, monkeypatch):
+    monkeypatch.setattr(_versions, "versions", lambda: {"keras": "0.0.9"})
+    open_pickle = pickled(careful)
+    monkeypatch.undo()
+    with (
+        pytest.warns(UserWarning, match=r"Detector was pickled with keras 0\.0\.9"),
+        pytest.warns(UserWarning, match=r"Transformer was pickled with keras 0\.0\.9"),
+    ):
+        loaded = open_pickle()
+    assert_same(loaded, careful)
 
 
 @pytest.mark.parametrize("package", ["sklearn_lstmae", "scikit-learn", "keras"])

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace as copy_with
+from functools import partial
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from sklearn_lstmae.sequences.frames import FrameReader, round_up
 
 from ._tensorflow import tf
 from .architecture import Architecture
+from .classifying import Head
 from .inference import FittedNetwork
 from .plan import TrainingPlan
 from .program import Program, get_program
@@ -69,17 +71,47 @@ def train(
     ValueError
         When the loss or the weights stop being finite.
     """
-    run = _Run(architecture, plan, reader)
+    run = Run(get_program(architecture), plan, reader)
     trained = TrainedNetwork(run.initial_state()) if start is None else start
-    listening = not (report is None and validation is None and keep is None)
+    measure = None if validation is None else partial(_measure, architecture, plan, validation)
+    return follow(run, trained, measure, report, keep)
+
+
+def _measure(architecture, plan, validation, weights):
+    network = FittedNetwork(architecture, weights)
+    each, _ = network.mean_losses(validation, architecture.decoders, plan.loss)
+    return {"val_loss": float(np.dot(plan.shares, each))}
+
+
+def follow(run, trained: TrainedNetwork, measure=None, report=None, keep=None):
+    """Carry out the epochs that are still to do.
+
+    Parameters
+    ----------
+    run : Run
+    trained : TrainedNetwork
+        What to go on from.
+    measure : callable (weights) -> dict, optional
+        "val_loss", which decides on the best weights, and what else a history should have of the
+        rows to stop early by.
+    report, keep : callable, optional
+        As `train` takes them.
+
+    Returns
+    -------
+    TrainedNetwork
+    """
+    plan = run.plan
+    listening = not (report is None and measure is None and keep is None)
     per_call = 1 if listening else max(1, STEPS_A_CALL // run.n_batches)
     while not (_asks_to_stop(report, trained) or _is_over(plan, trained)):
         n_epochs = min(per_call, plan.epochs - trained.n_epochs)
         state, losses = run.advance(trained.state, trained.n_epochs, n_epochs)
         _check_finite(losses["loss"], trained.history["loss"], state.weights)
-        if validation is not None:
-            epoch = trained.n_epochs + 1
-            losses["val_loss"] = [_validate(architecture, plan, state, validation, epoch)]
+        if measure is not None:
+            measured = measure(state.weights)
+            _check_validation(measured["val_loss"], trained.n_epochs + 1)
+            losses |= {name: [value] for name, value in measured.items()}
         trained = _append(trained, state, losses)
         if keep is not None:
             keep(trained)
@@ -99,18 +131,13 @@ def _is_over(plan, trained):
     return trained.n_epochs >= plan.epochs or not is_patient
 
 
-def _validate(architecture, plan, state, validation, epoch):
-    """Loss on the rows to stop early by."""
-    network = FittedNetwork(architecture, state.weights)
-    each, _ = network.mean_losses(validation, architecture.decoders, plan.loss)
-    loss = float(np.dot(plan.shares, each))
+def _check_validation(loss, epoch):
     if not np.isfinite(loss):
         raise ValueError(
             f"The validation loss of epoch {epoch} is {loss}: the sequences set aside for "
             "early_stopping have extreme values or nothing observed to decode. Look at X, or set "
             "early_stopping=False."
         )
-    return loss
 
 
 def _append(trained, state, losses):
@@ -165,12 +192,29 @@ def draw_order(n_frames, batch_size, seed, epoch):
     return generator.permutation(order.reshape(n_batches, batch_size))
 
 
-class _Run:
-    """What stays the same during one training: the compiled step, the data, the learning rates."""
+class Run:
+    """What stays the same during one training: the compiled step, the data, the learning rates.
 
-    def __init__(self, architecture, plan, reader):
-        self.program: Program = get_program(architecture)
-        self.plan, self.reader = plan, reader
+    Parameters
+    ----------
+    program : Program
+    plan : TrainingPlan
+    reader : FrameReader
+    head : Head, optional
+        Of a classifier; ``reader`` knows the classes then.
+    constants : sequence of float32 arrays
+        That `classifying.Classifying` works with.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        plan: TrainingPlan,
+        reader: FrameReader,
+        head: Head | None = None,
+        constants=(),
+    ):
+        self.program, self.plan, self.reader, self.constants = program, plan, reader, constants
         longest = int(reader.n_frames.max())
         equal = (reader.n_frames == longest).all()
         self.width = longest if equal else int(round_up(longest))
@@ -182,12 +226,14 @@ class _Run:
         self.rates = np.full(n_steps, plan.learning_rate, np.float32)
         if plan.scheduled:
             self.rates = learning_rates(plan.learning_rate, n_steps)
-        xla = uses_xla(architecture, n_steps, self.width)
+        has_lstm = head is None or head.tunes_encoder
+        xla = has_lstm and uses_xla(program.architecture, n_steps, self.width)
         shards = 2 if xla and self.batch_size % 2 == 0 and self.batch_size >= 16 else 1
-        self.steps = self.program.training_steps(
-            Recipe(plan.loss, plan.dropout, plan.noise, plan.optimizer, plan.clipnorm, shards, xla)
+        self.steps = program.training_steps(
+            Recipe(plan.loss, plan.dropout, plan.noise, plan.optimizer, plan.clipnorm, shards, xla),
+            head,
         )
-        row_bytes = 4 * self.width * architecture.frame_width
+        row_bytes = 4 * self.width * reader.patch_size * reader.sequences.n_features
         self.part = max(1, CHUNK_BYTES // row_bytes)
         self.resident = None
         if row_bytes * len(reader) <= RESIDENT_BYTES:
@@ -217,25 +263,21 @@ class _Run:
             rows = rows.reshape(len(rows), self.steps.recipe.shards, -1)
             weights, optimizer, *both = self.steps(
                 weights, optimizer, tables, rows, rates[start:stop], self.shares, self.plan.seed,
-                state.n_steps + start,
+                state.n_steps + start, self.constants,
             )  # fmt: skip
             start = stop
-            sums.append(np.stack(both))  # (2, S, D + 1)
+            sums.append(np.stack(both))  # (2, S, J), J terms of the loss
         losses = self._mean_losses(np.concatenate(sums, axis=1), n_epochs)
         n_epochs, n_steps = state.n_epochs + n_epochs, state.n_steps + start
         return TrainingState(weights, optimizer, n_epochs, n_steps), losses
 
     def _mean_losses(self, sums, n_epochs):
-        """Errors and counts of minibatches (2, S, D + 1) -> the losses of each epoch."""
+        """Errors and counts of minibatches (2, S, J) -> the losses of each epoch."""
         shape = (2, n_epochs, self.n_batches, len(self.shares))
         errors, counts = sums.astype(np.float64).reshape(shape).sum(axis=2)
-        each = errors / np.maximum(counts, 1)  # (epochs, D + 1)
-        architecture = self.program.architecture
-        names = [f"{decoder}_loss" for decoder in architecture.decoders]
-        if architecture.variational:
-            names.append("kl_loss")
-        parts = dict(zip(names, each.T.tolist(), strict=False))
-        return {"loss": (each * self.shares.astype(np.float64)).sum(axis=1).tolist(), **parts}
+        each = errors / np.maximum(counts, 1)  # (epochs, J)
+        loss = (each * self.shares.astype(np.float64)).sum(axis=1)
+        return {"loss": loss.tolist(), **self.steps.objective.name(each)}
 
     def _chunks(self, order):
         """The data for minibatches: tables of M sequences, and which of the M each one has."""
@@ -261,18 +303,28 @@ class _Run:
         return self._load(rows[absent:]), places
 
     def _load(self, rows):
-        """Tables of rows: (frames (M, K, P * F), lengths (M,)) for each target, as tensors."""
+        """Tables of rows, as tensors."""
         blocks = [
-            self.reader.read(part, self.width)
+            _tables(self.reader.read(part, self.width))
             for part in np.split(rows, range(self.part, len(rows), self.part))
         ]
         return [
-            (
-                tf.concat([block.frames(name) for block in blocks], 0),
-                tf.concat([block.targets[name].lengths.astype(np.int32) for block in blocks], 0),
-            )
-            for name in blocks[0].targets
+            tuple(tf.concat(parts, 0) for parts in zip(*table, strict=True))
+            for table in zip(*blocks, strict=True)
         ]
+
+
+def _tables(block):
+    """(frames (M, K, P * F), lengths (M,)) of each target, and (statistics, classes)."""
+    tables = [
+        (block.frames(name), batch.lengths.astype(np.int32))
+        for name, batch in block.targets.items()
+    ]
+    if block.classes is not None:
+        none = np.zeros((len(block.classes), 0), np.float32)
+        statistics = none if block.statistics is None else block.statistics
+        tables.append((statistics, block.classes.astype(np.int32)))
+    return tables
 
 
 def _check_finite(losses, earlier, weights):

@@ -148,10 +148,14 @@ def observe(kind: str | None, sequences: Sequences) -> Moments:
     if kind == "sequence":
         return moments
     for rows in sequences.blocks(2**22):
-        batch = sequences.read(rows, dtype=np.float64)
-        count, mean, squares = _moments(batch.values, batch.mask, axis=(0, 1))
-        moments = moments.merge(Moments(count, mean, squares / np.maximum(count, 1)))
+        moments = moments.merge(moments_of(sequences.read(rows, dtype=np.float64)))
     return moments
+
+
+def moments_of(batch: SequenceBatch) -> Moments:
+    """Moments of one batch."""
+    count, mean, squares = _moments(batch.values, batch.mask, axis=(0, 1))
+    return Moments(count, mean, squares / np.maximum(count, 1))
 
 
 def _moments(

@@ -396,6 +396,20 @@ def _raise_nan(observed: np.ndarray, lengths: np.ndarray, first: int, name: str)
     raise ValueError(message)
 
 
+def check_same_layout(sequences: Sequences, more: Sequences, name: str) -> None:
+    """Raise where a second set of sequences, called ``name``, cannot be joined to those of X."""
+    written = []
+    for each in (sequences, more):
+        is_list = isinstance(each.source, list)
+        written.append(each.layout if is_list else f"{each.layout} with {each.width} timesteps")
+    if written[0] != written[1]:
+        raise ValueError(
+            f"X and {name} are written differently ({written[0]}; {written[1]}), so that they "
+            "cannot be joined: pass arrays of the same shape but for the first axis, or two lists "
+            "of (n_timesteps, n_features) arrays."
+        )
+
+
 def check_horizon(sequences: Sequences, horizon: Horizon) -> None:
     """Raise where a sequence leaves a predicting decoder nothing to read or to say.
 

@@ -105,6 +105,15 @@ def test_a_row_reads_the_same_beside_any_others(rows, has_missing):
     assert_array_equal(block.statistics, whole.statistics[rows])
 
 
+def test_classes_stay_with_their_rows():
+    reader = replace(make_reader(arrays_of(LENGTHS)), classes=np.array([5, 6, 7, 8]))
+    subset = reader.subset(np.array([3, 1, 0]))
+    assert_array_equal(subset.classes, [8, 6, 5])
+    assert_array_equal(subset.read(np.array([2, 0]), 6).classes, [5, 8])
+    assert_array_equal(reader.read(slice(1, 3), 6).classes, [6, 7])
+    assert make_reader(arrays_of(LENGTHS)).read(slice(None), 6).classes is None
+
+
 @given(st.data())
 def test_a_subset_of_a_subset_reads_rows_of_the_whole(data):
     reader = make_reader(arrays_of(LENGTHS), 2)
