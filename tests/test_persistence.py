@@ -23,6 +23,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklearn_lstmae import (
+    LSTMAutoencoderClassifier,
     LSTMAutoencoderDetector,
     LSTMAutoencoderTransformer,
     _versions,
@@ -297,6 +298,40 @@ def test_a_detector_of_what_is_not_ours_is_refused(path, careful):
         save(other, path)
 
 
+# Classifiers -----------------------------------------------------------------------------
+
+
+def make_classifier(autoencoder, **parameters):
+    return LSTMAutoencoderClassifier(autoencoder, **{"random_state": 0, "epochs": 2} | parameters)
+
+
+@pytest.fixture(scope="module")
+def classifier(plain):
+    return make_classifier(FrozenEstimator(plain)).fit(CUBE, Y)
+
+
+@pytest.mark.parametrize("labels", [[0, 1], ["no", "yes"], [False, True]], ids=str)
+@pytest.mark.parametrize("fine_tune", [True, False])
+def test_a_fitted_classifier_comes_back(fine_tune, labels, name, X, path, no_skops):
+    parameters = {"early_stopping": False, "fine_tune": fine_tune}
+    classifier = make_classifier(make(**PARAMETERS[name]), **parameters)
+    classifier.fit(X, np.array(labels)[Y])
+    loaded = reload(classifier, path)
+    assert_same(loaded, classifier)
+    assert_array_equal(loaded.predict_proba(X), classifier.predict_proba(X))
+    assert_array_equal(loaded.predict(X), classifier.predict(X))
+
+
+def test_classes_that_are_objects_come_back(plain, path, no_skops):
+    classifier = make_classifier(FrozenEstimator(plain)).fit(CUBE, np.array(["a", "b"], object)[Y])
+    assert_same(reload(classifier, path), classifier)
+
+
+def test_an_unfitted_classifier_comes_back_unfitted(path, no_skops):
+    classifier = make_classifier(make(), class_weight="balanced")
+    assert_same(reload(classifier, path), classifier)
+
+
 # Pipelines -------------------------------------------------------------------------------
 
 
@@ -540,6 +575,40 @@ def test_an_array_of_another_shape_is_refused(name, careful, path):
 
     crafted(path, careful, change)
     with pytest.raises(ValueError, match=rf"'{name}' has .* but 'configuration_' asks for"):
+        load(path)
+
+
+UNTRUE_OF_CLASSIFIERS = {
+    r"'autoencoder_' is of type int, and no transf": put(3, *FITTED, "autoencoder_"),
+    r"no transformer that was fitted with n_features_in_=3": put(3, *FITTED, "n_features_in_"),
+    r"'classes_' is no array of at least two classes": put(3, *FITTED, "classes_"),
+    r"'classes_' is no array of at least two classes: array": put(
+        {"strings": {"kind": "U", "items": ["a"]}}, *FITTED, "classes_"
+    ),
+    r"'weights_' is no list of an encoder's and a head's: 3": put(3, *FITTED, "weights_"),
+    r"'weights_' is no list of an encoder's and a head's: \[\]": put([], *FITTED, "weights_"),
+    r"'weights_' is no array or list": put([1, 2, 3], *FITTED, "weights_"),
+    r"'weights_' has .* but 'configuration_' asks for": put(
+        {"strings": {"kind": "U", "items": ["a", "b", "c"]}}, *FITTED, "classes_"
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("message", "change"), UNTRUE_OF_CLASSIFIERS.items(), ids=UNTRUE_OF_CLASSIFIERS
+)
+def test_an_untrue_file_of_a_classifier_is_refused(message, change, classifier, path):
+    crafted(path, classifier, change)
+    with pytest.raises(ValueError, match=rf"model\.lstmae: .*{message}"):
+        load(path)
+
+
+@pytest.mark.parametrize("field", ["autoencoder_", "classes_", "weights_", "n_features_in_"])
+def test_a_file_of_a_classifier_that_lacks_an_attribute_is_refused(field, classifier, path):
+    crafted(
+        path, classifier, lambda content, _: content["model"]["estimator"]["attributes"].pop(field)
+    )
+    with pytest.raises(ValueError, match=f"{field}' is missing"):
         load(path)
 
 
