@@ -19,7 +19,7 @@ from .records import Order, Record, Scores
 
 ACCURACY = "accuracy"
 TUNED, HEAD, RANDOM, CODES, VALUES = (
-    "pre-trained", "pre-trained, head alone", "random start", "codes", "values"
+    "pre-trained", "head alone", "random start", "codes", "values"
 )  # fmt: skip
 ORDERS = [(TUNED, RANDOM), (TUNED, HEAD), (TUNED, CODES), (TUNED, VALUES)]
 

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils._param_validation import HasMethods, validate_params
 
 from sklearn_lstmae.sequences.batch import SequenceBatch
-from sklearn_lstmae.sequences.scaling import Moments, moments_of
+from sklearn_lstmae.sequences.scaling import moments_of
 
 
 @validate_params(
@@ -93,11 +93,14 @@ def deviation_of_values(reader):
     """Standard deviation of each scaled value over the sequences that have it: (K * P, F)."""
     n_frames, n_features = int(reader.n_frames.max()), reader.sequences.n_features
     n_values = n_frames * reader.patch_size * n_features
-    moments = Moments.of_nothing(n_values)
-    for rows in reader.sequences.blocks():
-        batch = reader.read(rows, n_frames).targets["reconstruct"]
-        # Each sequence as one step, whose features are all of its values.
-        flat, one = (batch.n_sequences, 1, n_values), np.ones_like(batch.lengths)
-        whole = SequenceBatch(batch.values.reshape(flat), one, batch.mask.reshape(flat))
-        moments = moments.merge(moments_of(whole))
-    return np.sqrt(moments.variance).reshape(-1, n_features)
+
+    def batches():
+        """Each sequence as one step, whose features are all of its values."""
+        for rows in reader.sequences.blocks():
+            batch = reader.read(rows, n_frames).targets["reconstruct"]
+            flat = (batch.n_sequences, 1, n_values)
+            one = np.ones_like(batch.lengths)
+            yield SequenceBatch(batch.values.reshape(flat), one, batch.mask.reshape(flat))
+
+    variance = moments_of(batches(), n_values).variance
+    return np.sqrt(variance).reshape(-1, n_features)

@@ -187,7 +187,7 @@ def test_a_learning_curve_shows_history_baseline_and_best_epoch(model):
     assert_array_equal(display.lines_["loss"].get_xydata(), [*enumerate(model.history_["loss"], 1)])
     assert_array_equal(display.baseline_line_.get_ydata(), [model.baseline_loss_] * 2)
     assert display.best_line_.get_xydata().tolist() == [[2, model.history_["loss"][1]]]
-    assert legend_of(display.ax_) == ["training", "baseline", "best epoch: 2"]
+    assert legend_of(display.ax_) == ["training", "best constant", "best epoch: 2"]
     assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("epoch", "loss")
 
 
@@ -222,7 +222,7 @@ def test_a_classifier_has_a_learning_curve():
     classifier.fit(RAGGED, np.arange(8) % 2)
     display = LearningCurveDisplay.from_estimator(classifier)
     assert_array_equal(display.lines_["loss"].get_ydata(), classifier.history_["loss"])
-    assert_array_equal(display.baseline_line_.get_ydata(), classifier.baseline_loss_)
+    assert_array_equal(display.baseline_line_.get_ydata(), [classifier.baseline_loss_] * 2)
 
 
 def test_a_learning_curve_needs_no_baseline_and_no_best_epoch():

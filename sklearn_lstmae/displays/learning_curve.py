@@ -34,11 +34,12 @@ class LearningCurveDisplay:
     Parameters
     ----------
     history : dict of lists of float
-        One number an epoch, NaN where there is none, by name: "loss", "val_loss" and, if there
-        are several, other parts that end in "_loss" are drawn.
+        One number an epoch, NaN where there is none, by name. "loss", "val_loss" and, if there
+        are several, other names that end in "_loss" are drawn.
 
     baseline_loss : float or None, default=None
-        Loss of predicting each feature's mean, drawn as a line.
+        Loss of the best constant, each feature's mean or the frequencies of classes, drawn as a
+        line.
 
     best_epoch : int or None, default=None
         Epoch, from 1, that the fitted weights are of, marked on the curve of the validation loss,
@@ -127,7 +128,7 @@ class LearningCurveDisplay:
             [self.lines_[name]] = self.ax_.plot(np.arange(1, 1 + len(losses)), losses, **style)
         if self.baseline_loss is not None:
             self.baseline_line_ = self.ax_.axhline(
-                self.baseline_loss, color=GRAY, linestyle=":", label="baseline"
+                self.baseline_loss, color=GRAY, linestyle=":", label="best constant"
             )
         if self.best_epoch is not None:
             marked = self.lines_.get("val_loss", self.lines_["loss"])

@@ -1,5 +1,6 @@
 """Scaling by the mean and deviation of observed values, and its inverse."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import replace as copy_with
 
@@ -144,18 +145,18 @@ def observe(kind: str | None, sequences: Sequences) -> Moments:
 
     They are read once, block by block, in float64; not at all for kind "sequence".
     """
-    moments = Moments.of_nothing(sequences.n_features)
-    if kind == "sequence":
-        return moments
-    for rows in sequences.blocks(2**22):
-        moments = moments.merge(moments_of(sequences.read(rows, dtype=np.float64)))
+    blocks = [] if kind == "sequence" else sequences.blocks(2**22)
+    batches = (sequences.read(rows, dtype=np.float64) for rows in blocks)
+    return moments_of(batches, sequences.n_features)
+
+
+def moments_of(batches: Iterable[SequenceBatch], n_features: int) -> Moments:
+    """Moments of each of F features over the observed values of all steps of batches."""
+    moments = Moments.of_nothing(n_features)
+    for batch in batches:
+        count, mean, squares = _moments(batch.values, batch.mask, axis=(0, 1))
+        moments = moments.merge(Moments(count, mean, squares / np.maximum(count, 1)))
     return moments
-
-
-def moments_of(batch: SequenceBatch) -> Moments:
-    """Moments of one batch."""
-    count, mean, squares = _moments(batch.values, batch.mask, axis=(0, 1))
-    return Moments(count, mean, squares / np.maximum(count, 1))
 
 
 def _moments(

@@ -216,10 +216,13 @@ def refuse_types(X: Any, name: str) -> None:
             f'Pass {name}.astype(float).filled(np.nan), with missing="mask".'
         )
     if isinstance(X, np.ndarray) and X.dtype.kind in "VMm":
-        raise TypeError(
-            f"{name} has dtype {X.dtype}, but numbers were expected. Fields of a structured "
-            "array become features with numpy.lib.recfunctions.structured_to_unstructured."
-        )
+        advice = {
+            "V": "Fields of a structured array become features with "
+            "numpy.lib.recfunctions.structured_to_unstructured.",
+            "M": "If times matter, pass the differences between them as a feature.",
+            "m": "Divide by a unit, such as numpy.timedelta64(1, 's'), to get numbers.",
+        }[X.dtype.kind]
+        raise TypeError(f"{name} has dtype {X.dtype}, but numbers were expected. {advice}")
 
 
 def _holds_arrays(X: Any) -> bool:
