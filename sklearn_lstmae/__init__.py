@@ -18,6 +18,7 @@ One letter has one meaning, in every shape of every docstring:
 ``U``  LSTM units
 ``B``  rows of a minibatch
 ``H``  horizon: future steps
+``G``  classes
 ``P``  patch size: steps in a frame
 ====== ========================================================
 

@@ -36,8 +36,8 @@ class TrainingSteps:
     Parameters
     ----------
     objective : `autoencoding.Autoencoding` or `classifying.Classifying`
-        What is learned: the ``shapes`` of the weights, the ``tables`` of data, the ``n_terms`` of
-        the loss, and the functions ``counts`` and ``losses`` of a minibatch.
+        What is learned: the ``shapes`` of the weights, the ``tables`` of data and ``constants``,
+        the ``n_terms`` of the loss, and the functions ``counts`` and ``losses`` of a minibatch.
     recipe : Recipe
     """
 
@@ -78,7 +78,7 @@ class TrainingSteps:
         first_step : int
             Number of the first of these steps.
         constants : sequence of float32 arrays
-            What else the objective works with.
+            What else the losses depend on.
 
         Returns
         -------
