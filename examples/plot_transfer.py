@@ -65,9 +65,11 @@ for size in sizes:
 
 # %%
 # What comes in day by day is for ``partial_fit``: one pass over each piece, after which level and
-# gain are those of all sequences so far. The warm start has begun with them.
+# gain are those of all sequences so far. Its learning rate does not fall as that of ``fit`` does,
+# so it should be a small one, which does not undo what was learned before.
 
 daily = load(path).set_params(warm_start=True, learning_rate=1e-3).fit(new_train[:10])
+daily.set_params(learning_rate=1e-4)
 for day in range(1, 4):
     daily.partial_fit(new_train[10 * day : 10 * day + 10])
 print(f"10 sequences, then 10 a day for three days: {explained(daily):.2f}")

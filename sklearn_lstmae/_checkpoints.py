@@ -51,8 +51,8 @@ def open_checkpoints(folder):
     if folder is None:
         yield None
         return
-    folder = os.path.abspath(folder)
     os.makedirs(folder, exist_ok=True)
+    folder = os.path.abspath(folder)  # wherever training may go
     with tempfile.TemporaryFile(dir=folder):  # a folder may have a lock and yet be read-only
         pass
     with _lock(folder):

@@ -455,7 +455,8 @@ class LSTMAutoencoderTransformer(
         """Go on training with one pass over further sequences, or begin with it.
 
         The optimizer goes on where the last call ended, at the constant rate ``learning_rate``,
-        as the number of calls is not known; ``epochs``, ``patience`` and checkpoints are of `fit`.
+        as the number of calls is not known: after a `fit`, whose rate ended near zero, choose a
+        small one. ``epochs``, ``patience`` and checkpoints are of `fit`.
         ``mean_`` and ``scale_`` are those of all sequences so far: they are brought up to date
         with X before the pass, and what the network learned in the units of before it corrects in
         the passes to come. They move most in the first calls, so begin with sequences that are

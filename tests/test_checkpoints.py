@@ -406,6 +406,8 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_training(tmp_path, mo
     file.touch()
     with pytest.raises(OSError, match=r"file"):
         make(file).fit("not even data")
+    with pytest.raises(FileNotFoundError):
+        make("").fit("not even data")
 
     def refuse(dir):
         raise PermissionError(errno.EACCES, "Permission denied", dir)
