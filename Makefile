@@ -6,10 +6,10 @@ BENCH   := .venv-bench
 QUALITY := .venv-quality
 INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help test demo lint format bench bench-quality clean
+.PHONY: help test demo lint format bench bench-quality bench-anomaly clean
 
 help:
-	@echo "make test | demo | lint | format | bench | bench-quality | clean"
+	@echo "make test | demo | lint | format | bench | bench-quality | bench-anomaly | clean"
 
 # worksteal keeps tests of one file on one worker as long as both are busy, so that compiled
 # programs are reused, and still ends both at the same time.
@@ -33,6 +33,9 @@ bench: $(BENCH)/bench.stamp
 
 bench-quality: $(QUALITY)/quality.stamp
 	$(QUALITY)/bin/python -m benchmarks.quality
+
+bench-anomaly: $(QUALITY)/quality.stamp
+	$(QUALITY)/bin/python -m benchmarks.anomaly
 
 clean:
 	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
