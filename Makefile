@@ -6,10 +6,10 @@ BENCH   := .venv-bench
 QUALITY := .venv-quality
 INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help test demo lint format bench bench-quality bench-anomaly clean
+.PHONY: help test demo lint format bench bench-quality bench-anomaly bench-variants clean
 
 help:
-	@echo "make test | demo | lint | format | bench | bench-quality | bench-anomaly | clean"
+	@echo "make test | demo | lint | format | bench | bench-quality | bench-anomaly | bench-variants | clean"
 
 # worksteal keeps tests of one file on one worker as long as both are busy, so that compiled
 # programs are reused, and still ends both at the same time.
@@ -36,6 +36,9 @@ bench-quality: $(QUALITY)/quality.stamp
 
 bench-anomaly: $(QUALITY)/quality.stamp
 	$(QUALITY)/bin/python -m benchmarks.anomaly
+
+bench-variants: $(VENV)/plot.stamp
+	$(VENV)/bin/python -m benchmarks.variants
 
 clean:
 	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -137,9 +137,7 @@ class Keras:
         self._begin()
         for order in orders:
             X = self.X[order]
-            history = self.model.fit(
-                X, X, batch_size=self.job.batch_size, shuffle=False, verbose=0
-            )
+            history = self.model.fit(X, X, batch_size=self.job.batch_size, shuffle=False, verbose=0)
         return history.history["loss"][-1]
 
     def _begin(self):
@@ -186,6 +184,9 @@ def build_torch(job):
             self.bottleneck = nn.Linear(job.units, code_width) if job.latent_dim else nn.Identity()
             self.writer = nn.LSTM(code_width, job.units, batch_first=True)
             self.output = nn.Linear(job.units, job.n_features)
+            # Keras has one bias a gate; two of them, both trained, would move twice as far.
+            for layer in (self.reader, self.writer):
+                nn.init.zeros_(layer.bias_hh_l0).requires_grad_(False)
 
         def encode(self, x):
             _, (hidden, _) = self.reader(x)
@@ -237,7 +238,8 @@ class Torch:
         self.model = model = build_torch(job)
         if self.start is not None:
             self.set_weights(self.start)
-        optimizer = torch.optim.Adam(model.parameters(), lr=job.learning_rate, eps=1e-7, fused=True)
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.Adam(trained, lr=job.learning_rate, eps=1e-7, fused=True)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: learning_rate_factor(step, job.n_steps)
         )

@@ -69,6 +69,36 @@ class Scores:
 
 
 @dataclass
+class Order:
+    """That one contender is better than another, as somebody claims, and what was found.
+
+    Attributes
+    ----------
+    claim, case : str
+    gains : list of float
+        How much better the one is than the other, a number a seed; negative where it is worse.
+    """
+
+    claim: str
+    case: str
+    gains: list
+
+    def interval(self):
+        """Mean gain, and the ends of its 95 % interval (Student's t over the seeds)."""
+        from scipy.stats import t
+
+        mean, n_seeds = statistics.mean(self.gains), len(self.gains)
+        half = t.ppf(0.975, n_seeds - 1) * statistics.stdev(self.gains) / n_seeds**0.5
+        return mean, mean - half, mean + half
+
+    @property
+    def outcome(self):
+        """Whether the claim holds here."""
+        _, lowest, highest = self.interval()
+        return "holds" if lowest > 0 else "the opposite" if highest < 0 else "open"
+
+
+@dataclass
 class Verdict:
     """A goal, what was measured, and whether that meets it."""
 
@@ -85,6 +115,7 @@ class Record:
     verdicts: list[Verdict] = field(default_factory=list)
     numbers: dict = field(default_factory=dict)
     scores: list[Scores] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
 
     def to_dict(self):
         """Plain values, for JSON."""
@@ -98,6 +129,7 @@ class Record:
             [Verdict(**verdict) for verdict in values["verdicts"]],
             values["numbers"],
             [Scores(**scores) for scores in values.get("scores", [])],
+            [Order(**order) for order in values.get("orders", [])],
         )
 
 

@@ -111,6 +111,21 @@ def score_tables(scores):
     return rows[1:]
 
 
+def order_table(orders):
+    """A row for each claim, a column for each case: mean gain, 95 % interval, what that says."""
+    cases = list(dict.fromkeys(order.case for order in orders))
+    found = {(order.claim, order.case): order for order in orders}
+    rows = [["order", *cases], ["---"] * (1 + len(cases))] if orders else []
+    for claim in dict.fromkeys(order.claim for order in orders):
+        rows.append([claim, *(show_order(found[claim, case]) for case in cases)])
+    return show_rows(rows)
+
+
+def show_order(order):
+    mean, lowest, highest = order.interval()
+    return f"{mean:+.3f} ({lowest:+.3f} to {highest:+.3f}): {order.outcome}"
+
+
 def show_rows(rows):
     return ["| " + " | ".join(row) + " |" for row in rows]
 
@@ -162,6 +177,7 @@ def make_tables(lines, folder=RESULTS):
     text += ["", *verdict_table({line: record for line, (record, _) in loaded.items()})]
     for line, (record, _) in loaded.items():
         table = timing_table(record.timings) if record.timings else score_tables(record.scores)
+        table = [*order_table(record.orders), "", *table] if record.orders else table
         shown = figures(record) if line == "growth" else table
         text += ["", f"### {line}", "", *shown] if shown else []
     return "\n".join(text)

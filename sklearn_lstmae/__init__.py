@@ -28,18 +28,38 @@ is the layer that makes it.
 """
 
 from sklearn_lstmae._versions import __version__
+from sklearn_lstmae.classifier import LSTMAutoencoderClassifier
 from sklearn_lstmae.detector import LSTMAutoencoderDetector
+from sklearn_lstmae.displays import (
+    ErrorDisplay,
+    LatentDisplay,
+    LatentImportanceDisplay,
+    LatentTraversalDisplay,
+    LearningCurveDisplay,
+    ReconstructionDisplay,
+)
 from sklearn_lstmae.events import find_events
+from sklearn_lstmae.importance import latent_importance
+from sklearn_lstmae.onnx_export import export_onnx
 from sklearn_lstmae.persistence import load, save
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 from sklearn_lstmae.windows import WindowSplit, sliding_windows, unwind
 
 __all__ = [
+    "ErrorDisplay",
+    "LSTMAutoencoderClassifier",
     "LSTMAutoencoderDetector",
     "LSTMAutoencoderTransformer",
+    "LatentDisplay",
+    "LatentImportanceDisplay",
+    "LatentTraversalDisplay",
+    "LearningCurveDisplay",
+    "ReconstructionDisplay",
     "WindowSplit",
     "__version__",
+    "export_onnx",
     "find_events",
+    "latent_importance",
     "load",
     "save",
     "sliding_windows",

@@ -27,7 +27,7 @@ class FitReport:
 
     def __init__(self, estimator, n_epochs, X, y):
         self._estimator, self._data = estimator, {"X": X, "y": y}
-        self._n_epochs = n_epochs
+        self._n_epochs, self._n_told = n_epochs, 0
         self._context = None
         if {"_skl_callbacks", "_parent_callback_ctx"} & vars(estimator).keys():
             self._context = estimator._init_callback_context(max_subtasks=n_epochs)
@@ -60,7 +60,9 @@ class FitReport:
             self._show(epoch, losses)
             if self._context is None:
                 return False
-            task = self._context.subcontext(task_name="epoch")
+            for _ in range(self._n_told, epoch):  # a resumed fit does not begin with the first
+                task = self._context.subcontext(task_name="epoch")
+            self._n_told = epoch
             task.call_on_fit_task_begin(estimator=self._estimator, **self._data)
             return self._end(task, lambda: attributes_of(weights))
 
@@ -74,7 +76,7 @@ class FitReport:
     def _show(self, epoch, losses):
         words = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
         self._bar.set_postfix_str(words, refresh=False)
-        self._bar.update()
+        self._bar.update(epoch - self._bar.n)
         if self._estimator.verbose >= 2:
             print(f"epoch {epoch}/{self._n_epochs}: {words}")
 

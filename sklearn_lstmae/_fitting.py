@@ -23,6 +23,19 @@ DECODERS = {
     "composite": ("reconstruct", "predict"),
 }
 
+# What warnings of an outcome say: what the fit should be better than, and what to try.
+MEAN_OUTCOME = (
+    "predicting each feature's mean",
+    "loss of the mean",
+    "Try more epochs, a larger latent_dim, another learning_rate, or a longer patch_size for long "
+    "sequences.",
+)
+CLASSES_OUTCOME = (
+    "saying how often each class occurs",
+    "loss of that",
+    "Try more epochs, another learning_rate, or an autoencoder with a larger latent_dim.",
+)
+
 # Warnings point to the line that called `fit`: past the function that warns, `fit` itself and
 # scikit-learn's wrapper around it.
 USER_LINE = 4
@@ -30,7 +43,8 @@ USER_LINE = 4
 
 def check_parameters(estimator):
     """Raise where parameters have no meaning that scikit-learn's table cannot tell."""
-    _check_counts(estimator)
+    check_counts(estimator, COUNTS)
+    _check_hidden_units(estimator)
     _check_pairs(estimator)
     if estimator.activation == "relu":
         warnings.warn(
@@ -41,15 +55,19 @@ def check_parameters(estimator):
         )
 
 
-def _check_counts(estimator):
+def check_counts(estimator, parameters):
+    """Raise where one of these parameters is a bool, which Python takes for an int."""
     name = type(estimator).__name__
-    for parameter in COUNTS:
+    for parameter in parameters:
         if isinstance(getattr(estimator, parameter), bool):
             raise InvalidParameterError(
                 f"The {parameter!r} parameter of {name} must be an int of at least 1. "
                 f"Got {getattr(estimator, parameter)!r} instead."
             )
-    units = estimator.hidden_units
+
+
+def _check_hidden_units(estimator):
+    name, units = type(estimator).__name__, estimator.hidden_units
     if not all(isinstance(u, Integral) and not isinstance(u, bool) and int(u) >= 1 for u in units):
         raise InvalidParameterError(
             f"The 'hidden_units' parameter of {name} must be a tuple of ints of at least 1. "
@@ -88,6 +106,20 @@ def _check_pairs(estimator):
             f"{objective!r}, which has one decoder: leave prediction_weight at 0.5, or choose "
             "objective='composite'."
         )
+    if estimator.resume and estimator.checkpoint_dir is None:
+        raise ValueError(
+            "resume=True goes on from a checkpoint, but checkpoint_dir=None has none: set "
+            "checkpoint_dir to the folder of an interrupted fit, or resume=False."
+        )
+
+
+def check_one_pass(estimator):
+    """Raise where a parameter asks for more than one pass over X."""
+    if estimator.early_stopping:
+        raise ValueError(
+            "early_stopping=True has no meaning for partial_fit, which is one pass over X: set "
+            "early_stopping=False, or use fit with warm_start=True."
+        )
 
 
 def resolve_patch_size(patch_size, n_timesteps, horizon):
@@ -101,6 +133,18 @@ def resolve_patch_size(patch_size, n_timesteps, horizon):
     most = max(1, round(n_timesteps / AUTO_FRAMES))
     dividing = [size for size in range(-(-most // 2), most + 1) if horizon and horizon % size == 0]
     return max(dividing, default=most)
+
+
+def resolve_batch_size(batch_size, n_sequences):
+    """Sequences of a minibatch when learning from ``n_sequences``.
+
+    "auto" makes some ten minibatches of few sequences, so that there are enough steps to learn from
+    them: 32, and below 320 sequences the power of two next below a tenth of them, at least 4.
+    """
+    if batch_size != "auto":
+        return int(batch_size)
+    fitting = [size for size in (32, 16, 8) if 10 * size <= n_sequences]
+    return max(fitting, default=4)
 
 
 def check_lengths(lengths, n_sequences):
@@ -186,12 +230,12 @@ def configure(estimator, sequences):
     }
 
 
-def make_plan(estimator, seed):
+def make_plan(estimator, seed, one_pass, n_sequences):
     """How to train: the parameters that the fitted model does not need, as plain values."""
     share = float(estimator.prediction_weight)
     return TrainingPlan(
-        epochs=int(estimator.epochs),
-        batch_size=int(estimator.batch_size),
+        epochs=1 if one_pass else int(estimator.epochs),
+        batch_size=resolve_batch_size(estimator.batch_size, n_sequences),
         learning_rate=float(estimator.learning_rate),
         loss=estimator.loss,
         optimizer=estimator.optimizer,
@@ -202,16 +246,20 @@ def make_plan(estimator, seed):
         kl_weight=float(estimator.kl_weight),
         patience=int(estimator.patience) if estimator.early_stopping else None,
         seed=seed,
+        scheduled=not one_pass,
     )
 
 
-def split(reader, validation_fraction, seed):
-    """Readers of the sequences to learn from and of those to validate on."""
+def split(reader, validation_fraction, seed, classes=None):
+    """Readers of the sequences to learn from and of those to validate on.
+
+    With classes (N,), both have the same part of each.
+    """
     # Imported here since model_selection is slow to import and most fits do not need it.
     from sklearn.model_selection import train_test_split
 
     rows = train_test_split(
-        np.arange(len(reader)), test_size=validation_fraction, random_state=seed
+        np.arange(len(reader)), test_size=validation_fraction, random_state=seed, stratify=classes
     )
     return [reader.subset(np.sort(part)) for part in rows]
 
@@ -234,22 +282,22 @@ def keep_state_on_failure(estimator):
         raise
 
 
-def warn_of_outcome(estimator):
-    """Say so when a fit is no better than the mean, or was cut short."""
+def warn_of_outcome(estimator, n_epochs, outcome=MEAN_OUTCOME):
+    """Say so when a fit of so many epochs is no better than its baseline, or was cut short."""
+    baseline, its_loss, advice = outcome
     loss, baseline_loss = estimator.loss_, estimator.baseline_loss_
     if baseline_loss > 0 and not loss < baseline_loss:
         warnings.warn(
-            "The fit is no better than predicting each feature's mean: "
-            f"loss {loss:.6g}, loss of the mean {baseline_loss:.6g}. Try more epochs, a larger "
-            "latent_dim, another learning_rate, or a longer patch_size for long sequences.",
+            f"The fit is no better than {baseline}: loss {loss:.6g}, {its_loss} "
+            f"{baseline_loss:.6g}. {advice}",
             ConvergenceWarning,
             stacklevel=USER_LINE,
         )
     since_best = estimator.n_epochs_ - estimator.best_epoch_
-    cut_short = estimator.n_epochs_ == estimator.epochs and since_best < estimator.patience
+    cut_short = n_epochs == estimator.epochs and since_best < estimator.patience
     if estimator.early_stopping and cut_short:
         warnings.warn(
-            f"All {estimator.n_epochs_} epochs were run and the validation loss was still falling "
+            f"All {n_epochs} epochs were run and the validation loss was still falling "
             f"within the last {estimator.patience}: increase epochs.",
             ConvergenceWarning,
             stacklevel=USER_LINE,

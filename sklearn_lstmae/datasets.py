@@ -9,6 +9,8 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 # Pixels of the digits from which on there is ink; some gray is in each row of each image.
 INK = 12
+# Height and width of a digit, in pixels.
+SIDE = 8
 
 # Of the records of `make_anomalous_record`.
 CYCLE = 25  # steps of a cycle, on average
@@ -138,6 +140,118 @@ def crop_digits():
         inked = np.flatnonzero(image.max(axis=1) >= INK)
         X.append(image[inked[0] : inked[-1] + 1])
     return X, y
+
+
+@validate_params(
+    {
+        "n_sequences": [positive_int],
+        "n_timesteps": [positive_int],
+        "random_state": ["random_state"],
+        "n_digits": [positive_int],
+        "frame_size": [Interval(Integral, SIDE + 1, None, closed="left")],
+        "speed": [Interval(Real, 0, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def make_moving_digits(
+    n_sequences=100, n_timesteps=20, *, random_state, n_digits=1, frame_size=16, speed=1.0
+):
+    """Make films of handwritten digits that move straight on and bounce off the walls.
+
+    Scikit-learn's digits of 8 x 8 pixels move inside larger, square frames, each from a random
+    place in a random direction. They bounce off the walls like billiard balls, pass through each
+    other, and where they overlap the darker pixel shows. A digit between two pixels is interpolated
+    linearly. This is moving MNIST (Srivastava et al. 2015, section 3), smaller, and with one speed
+    for all.
+
+    Parameters
+    ----------
+    n_sequences : int, default=100
+        Sequences N.
+
+    n_timesteps : int, default=20
+        Frames T of a film, each a step.
+
+    random_state : int, RandomState instance or None
+        Determines which digits move, from where and in which directions. It has no default, so
+        that whoever calls says it.
+
+    n_digits : int, default=1
+        Digits in a film.
+
+    frame_size : int, default=16
+        Height and width of a frame in pixels, at least 9.
+
+    speed : float, default=1.0
+        Pixels that a digit moves in a step.
+
+    Returns
+    -------
+    X : ndarray of shape (N, T, F), float32
+        The films; the F = ``frame_size`` ** 2 pixels of a frame row by row, from 0, empty, to 1,
+        full of ink.
+
+    y : ndarray of shape (N,), int, or (N, ``n_digits``) for more than one
+        The digits.
+
+    Notes
+    -----
+    Images are drawn without repetition until all 1797 are used, so that of the films of one call
+    no two share an image while ``n_sequences * n_digits`` is at most that.
+
+    References
+    ----------
+    Srivastava, Mansimov, Salakhutdinov: "Unsupervised Learning of Video Representations using
+    LSTMs", ICML 2015.
+
+    Examples
+    --------
+    >>> from sklearn_lstmae.datasets import make_moving_digits
+    >>> X, y = make_moving_digits(30, 20, frame_size=12, random_state=0)
+    >>> X.shape, y.shape
+    ((30, 20, 144), (30,))
+    """
+    generator = check_random_state(random_state)
+    images, labels = load_digits(return_X_y=True)
+    n_drawn, n_images = n_sequences * n_digits, len(images)
+    orders = [generator.permutation(n_images) for _ in range(-(-n_drawn // n_images))]
+    drawn = np.concatenate(orders)[:n_drawn].reshape(n_sequences, n_digits)
+    room = frame_size - SIDE
+    start = generator.uniform(0, room, size=(n_sequences, n_digits, 2))  # of the upper left corner
+    angle = generator.uniform(0, 2 * np.pi, size=(n_sequences, n_digits))
+    velocity = speed * np.stack([np.sin(angle), np.cos(angle)], axis=2)
+    X = np.zeros((n_sequences, n_timesteps, frame_size, frame_size), np.float32)
+    for digit in range(n_digits):
+        straight = np.arange(n_timesteps) * velocity[:, digit, :, np.newaxis]  # (N, 2, T)
+        corner = bounce(start[:, digit, :, np.newaxis] + straight, room)
+        down, right = (place(corner[:, axis], frame_size) for axis in (0, 1))  # (N, T, size, 8)
+        moving = images[drawn[:, digit]].reshape(-1, 1, SIDE, SIDE) / 16
+        np.maximum(X, down @ moving @ right.swapaxes(2, 3), out=X, casting="same_kind")
+    X = X.reshape(n_sequences, n_timesteps, -1)
+    y = labels[drawn]
+    return X, y[:, 0] if n_digits == 1 else y
+
+
+def bounce(position, length):
+    """Fold straight motion into [0, ``length``], with a turn at each end."""
+    return length - np.abs(length - position % (2 * length))
+
+
+def place(corner, frame_size):
+    """Shares of the pixels of a digit in those of a frame, along one axis.
+
+    Parameters
+    ----------
+    corner : ndarray of shape (N, T)
+        Where the first pixel of the digit lies, whole or between two pixels of the frame.
+
+    Returns
+    -------
+    shares : ndarray of shape (N, T, ``frame_size``, 8)
+        Each sums up to 1 over the frame.
+    """
+    ahead = np.arange(frame_size)[:, np.newaxis] - np.arange(SIDE)  # (size, 8)
+    return np.maximum(1 - np.abs(ahead - corner[:, :, np.newaxis, np.newaxis]), 0)
 
 
 # What may happen to a record. Each function changes ``changed`` at a slice of steps, and at one

@@ -6,9 +6,11 @@ plain values and arrays. A plain value stands for itself; whatever else there is
 `ESTIMATORS`, and nothing is ever imported or called because a file names it.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import fields
-from numbers import Real
+from numbers import Integral, Real
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from sklearn.utils._param_validation import (
 from sklearn_lstmae import storage
 from sklearn_lstmae._fitting import DECODERS
 from sklearn_lstmae._versions import versions
+from sklearn_lstmae.classifier import LSTMAutoencoderClassifier
 from sklearn_lstmae.detector import SCORES, LSTMAutoencoderDetector
 from sklearn_lstmae.engine.architecture import Architecture
 from sklearn_lstmae.engine.weights import weight_shapes
@@ -31,6 +34,7 @@ from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, positive_int
 
 KIND = "estimator"
 SCALARS = (np.bool_, np.integer, np.float16, np.float32, np.float64, np.str_)
+ARRAYS = (np.ndarray, storage.ArraySpec)  # what stands for one while a file is checked, too
 STRINGS = {"U": str, "O": object}  # kind of the dtype of an array of strings -> dtype
 
 
@@ -167,6 +171,8 @@ class Writer:
             return value
         if isinstance(value, SCALARS):
             return value.item()
+        if isinstance(value, PurePath):  # comes back as str: a file may be opened elsewhere
+            return str(value)
         if type(value) is list:
             return [self.encode(item, f"{where}[{i}]") for i, item in enumerate(value)]
         tag, content = self._encoders.get(type(value), self._skops)(value, where)
@@ -390,6 +396,32 @@ def _check_transformer(attributes):
     _check_arrays("weights_", attributes["weights_"], weight_shapes(architecture), np.float32)
     for name in ("mean_", "scale_"):
         _check_arrays(name, [attributes[name]], [(architecture.n_features,)], np.float64)
+    if "n_observed_" in attributes or "var_" in attributes:  # files of before have neither
+        shapes = [(architecture.n_features,)]
+        _check_arrays("n_observed_", [attributes.get("n_observed_")], shapes, np.int64)
+        _check_arrays("var_", [attributes.get("var_")], shapes, np.float64)
+    if attributes.get("optimizer_state_") is not None:
+        _check_optimizer_state(attributes["optimizer_state_"], weight_shapes(architecture))
+
+
+def _check_classifier(attributes):
+    """Raise unless attributes are those of an unfitted classifier, or fit together."""
+    needed = {"autoencoder_", "classes_", "weights_", "n_features_in_"}
+    if not _are_fitted(attributes, needed):
+        return
+    _check_features(attributes, ["n_features_in_"])
+    model, classes, weights = (
+        attributes[name] for name in ("autoencoder_", "classes_", "weights_")
+    )
+    width = _check_learned(model, attributes["n_features_in_"])
+    if not isinstance(classes, ARRAYS) or len(classes.shape) != 1 or classes.shape[0] < 2:
+        raise ValueError(f"'classes_' is no array of at least two classes: {classes!r:.200}.")
+    if not isinstance(weights, list) or len(weights) < 2:
+        raise ValueError(f"'weights_' is no list of an encoder's and a head's: {weights!r:.200}.")
+    encoder = Architecture.from_dict(model.configuration_["architecture"]).encoder
+    head = [(width, *classes.shape), classes.shape]
+    _check_arrays("weights_", weights[:-2], weight_shapes(encoder), np.float32)
+    _check_arrays("weights_", weights[-2:], head, np.float64)
 
 
 def _check_detector(attributes):
@@ -474,6 +506,27 @@ def _check_configuration(configuration):
     return Architecture.from_dict(description)
 
 
+def _check_optimizer_state(state, shapes):
+    """Raise unless a training of weights of these shapes could go on from it."""
+    count = [Interval(Integral, 0, None, closed="left")]
+    constraints = {
+        "optimizer": LSTMAutoencoderTransformer._parameter_constraints["optimizer"],
+        "variables": [list],
+        "seed": count,
+        "n_epochs": count,
+        "n_steps": count,
+    }
+    _check_keys(state, constraints.keys(), "optimizer_state_")
+    validate_parameter_constraints(constraints, state, "optimizer_state_")
+    possible = [(), (sum(map(math.prod, shapes)),)]  # a number, or one for each weight
+    for array in state["variables"]:
+        if not isinstance(array, ARRAYS) or array.shape not in possible:
+            raise ValueError(
+                f"'optimizer_state_.variables' holds {array!r:.200}, not an array of one of the "
+                f"shapes {possible}."
+            )
+
+
 def _check_arrays(name, arrays, shapes, dtype):
     """Raise unless arrays have these shapes and one dtype."""
     if not isinstance(arrays, list) or not all(isinstance(array, ARRAYS) for array in arrays):
@@ -491,6 +544,7 @@ def _check_arrays(name, arrays, shapes, dtype):
 ESTIMATORS = {
     LSTMAutoencoderDetector: _check_detector,
     LSTMAutoencoderTransformer: _check_transformer,
+    LSTMAutoencoderClassifier: _check_classifier,
     FrozenEstimator: _accept,
     Pipeline: _accept,
 }

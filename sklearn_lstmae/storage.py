@@ -100,8 +100,27 @@ def write(
     header = json.dumps({"kind": kind, "content": content, "arrays": entries}).encode()
     prefix = PREFIX.pack(MAGIC, FORMAT_VERSION, len(header))
     digest = hashlib.sha256(prefix + header).digest()
+    write_parts(path, [prefix, digest, header, *buffers.values()])
+
+
+def write_parts(path: Path, parts: Iterable[bytes | memoryview]) -> None:
+    """Write a file of any format, as `write` does: whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+        As in `write`.
+
+    parts : iterable of bytes-like
+        What the file consists of, one after the other.
+
+    Raises
+    ------
+    OSError
+        As in `write`.
+    """
     try:
-        _replace(os.path.realpath(os.fsdecode(path)), [prefix, digest, header, *buffers.values()])
+        _replace(os.path.realpath(os.fsdecode(path)), parts)
     except OSError as error:
         raise OSError(error.errno, error.strerror, os.fsdecode(path)) from error
 

@@ -1,32 +1,37 @@
 """LSTMAutoencoderTransformer: sequences to vectors and back."""
 
 from numbers import Integral, Real
+from os import PathLike
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    _is_fitted,
+    check_array,
+    check_is_fitted,
+)
 
 from sklearn_lstmae._callbacks import CallbackSupportMixin, FitReport
+from sklearn_lstmae._checkpoints import open_checkpoints
 from sklearn_lstmae._fitting import (
     check_lengths,
+    check_one_pass,
     check_parameters,
     check_steps,
     check_whole_frames,
-    configure,
     cut_after,
-    draw_seed,
     keep_state_on_failure,
-    make_plan,
-    split,
     warn_of_outcome,
 )
+from sklearn_lstmae._learning import learn
 from sklearn_lstmae._versions import PickledWithVersionsMixin
 from sklearn_lstmae.engine.architecture import Architecture
 from sklearn_lstmae.sequences.batch import like_input, to_layout
 from sklearn_lstmae.sequences.frames import FrameReader, Horizon, put
-from sklearn_lstmae.sequences.scaling import Scaling, fit_scaling
+from sklearn_lstmae.sequences.scaling import Scaling
 from sklearn_lstmae.sequences.scoring import AVERAGED, errors, explained_variance
 from sklearn_lstmae.sequences.validation import SequenceSpec, check_horizon, check_sequences
 
@@ -153,8 +158,9 @@ class LSTMAutoencoderTransformer(
     epochs : int, default=100
         Passes over the training sequences.
 
-    batch_size : int, default=32
-        Sequences of a minibatch.
+    batch_size : int or "auto", default="auto"
+        Sequences of a minibatch. "auto" is 32, and for less than 320 sequences to learn from the
+        power of two next below a tenth of them, at least 4: few sequences need more steps.
 
     early_stopping : bool, default=False
         Set part of the sequences aside, stop when the loss on them no longer falls, and keep the
@@ -165,6 +171,26 @@ class LSTMAutoencoderTransformer(
 
     patience : int, default=10
         Epochs without a better validation loss after which ``early_stopping`` stops.
+
+    checkpoint_dir : str, path-like or None, default=None
+        A folder, made if need be, that gets a checkpoint after each epoch of `fit`: a file that is
+        written whole or not at all and carries checksums. The last two are kept, and they stay
+        after `fit`. One fit at a time may use a folder (on systems without ``flock``, such as
+        Windows, this is not checked); checkpoints of an earlier fit there are replaced. Each epoch
+        is a call of its own then, and X is read once more for a checksum.
+
+    resume : bool, default=False
+        Go on from the last checkpoint in ``checkpoint_dir``, if there is one, and end with the
+        same bits as a `fit` that was never interrupted. Parameters, sequences, the seed and
+        versions must be those of the interrupted fit; with ``random_state=None`` its seed is
+        taken.
+
+    warm_start : bool, default=False
+        `fit` goes on from the fitted weights, if there are any, with a learning rate that rises
+        and falls anew. All else is learned from the new sequences, ``mean_`` and ``scale_`` too:
+        another machine's level and size need not be those of the first. What makes the network
+        must be as before; "auto" keeps the patch size. The optimizer goes on where the last
+        warm start or `partial_fit` ended.
 
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, the order of sequences, dropout, noise and the validation
@@ -178,19 +204,26 @@ class LSTMAutoencoderTransformer(
     weights_ : list of ndarray, float32
         Weights of encoder and decoder.
 
+    optimizer_state_ : dict or None
+        With ``warm_start`` and after `partial_fit`, what the next one goes on from: the
+        optimizer's variables, the seed, and the epochs and minibatches since they began. It is
+        about twice as large as ``weights_``; any other `fit` drops it.
+
     history_ : dict of lists of float
         Of each epoch "loss", as seen in training; its parts "reconstruct_loss", "predict_loss"
         and, with ``kl_weight``, "kl_loss", where there are such; and "val_loss" with
-        ``early_stopping``.
+        ``early_stopping``. It goes on with a warm start and with `partial_fit`; NaN stands for
+        losses that some of the epochs did not have.
 
     n_epochs_ : int
-        Epochs that were run.
+        Epochs that were run, those before a warm start or `partial_fit` included.
 
     best_epoch_ : int
         Epoch, from 1, that ``weights_`` are of.
 
     loss_ : float
-        Loss of the fitted model on its training sequences, without dropout and noise.
+        Loss of the fitted model on its training sequences, those of the last call, without
+        dropout and noise.
 
     baseline_loss_ : float
         Loss of predicting each feature's mean.
@@ -200,8 +233,12 @@ class LSTMAutoencoderTransformer(
         ``scaling="feature"`` uses them. ``scale_`` is 1 with any other scaling, and ``mean_`` is
         0 with ``scaling="sequence"``.
 
+    var_, n_observed_ : ndarray of shape (F,)
+        Variance and number of the observed values that ``mean_`` is the mean of; 0 with
+        ``scaling="sequence"``.
+
     n_timesteps_ : int
-        Longest sequence of ``fit``.
+        Longest sequence of ``fit``, or of all calls of `partial_fit`.
 
     configuration_ : dict
         The settings that the fitted model works with; later ``set_params`` do not change them.
@@ -276,10 +313,13 @@ class LSTMAutoencoderTransformer(
         "learning_rate": [positive],
         "clipnorm": [positive, None],
         "epochs": [positive_int],
-        "batch_size": [positive_int],
+        "batch_size": [positive_int, StrOptions({"auto"})],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "patience": [positive_int],
+        "checkpoint_dir": [str, PathLike, None],
+        "resume": ["boolean"],
+        "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }  # fmt: skip
@@ -311,10 +351,13 @@ class LSTMAutoencoderTransformer(
         learning_rate=3e-3,
         clipnorm=1.0,
         epochs=100,
-        batch_size=32,
+        batch_size="auto",
         early_stopping=False,
         validation_fraction=0.1,
         patience=10,
+        checkpoint_dir=None,
+        resume=False,
+        warm_start=False,
         random_state=None,
         verbose=0,
     ):
@@ -346,6 +389,9 @@ class LSTMAutoencoderTransformer(
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.checkpoint_dir = checkpoint_dir
+        self.resume = resume
+        self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
 
@@ -369,66 +415,83 @@ class LSTMAutoencoderTransformer(
         Raises
         ------
         ValueError
-            If X is not a set of sequences, if parameters contradict each other, or if loss or
-            weights stop being finite. The state of an earlier fit is kept.
+            If X is not a set of sequences, if parameters contradict each other, if loss or
+            weights stop being finite, if ``resume`` finds a checkpoint of another fit or no
+            intact one, or if ``warm_start`` finds another network. The state of an earlier fit
+            is kept, whatever is raised.
+
+        OSError
+            If no file can be written to ``checkpoint_dir``.
+
+        RuntimeError
+            If another fit uses ``checkpoint_dir``.
 
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
             If the fit is no better than predicting the mean, or if early stopping
             never stopped.
+
+        UserWarning
+            If the last checkpoint is damaged and the one before is used.
         """
         check_parameters(self)
-        with FitReport(self, self.epochs, X, y) as report, keep_state_on_failure(self):
+        goes_on = self.warm_start and _is_fitted(self)
+        n_before = self.n_epochs_ if goes_on else 0
+        with (
+            open_checkpoints(self.checkpoint_dir) as checkpoints,
+            FitReport(self, self.epochs, X, y) as report,
+            keep_state_on_failure(self),
+        ):
             sequences = check_sequences(self, X, missing=self.missing)
-            self.__dict__.update(self._train(sequences, report))
+            attributes = learn(self, sequences, report, goes_on=goes_on, checkpoints=checkpoints)
+            self.__dict__.update(attributes)
             report.finish(vars(self))
-        warn_of_outcome(self)
+        warn_of_outcome(self, self.n_epochs_ - n_before)
         return self
 
-    def _train(self, sequences, report):
-        """Fitted attributes that training on validated sequences makes."""
-        from sklearn_lstmae.engine.inference import FittedNetwork
-        from sklearn_lstmae.engine.training import train
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Go on training with one pass over further sequences, or begin with it.
 
-        seed = draw_seed(self.random_state)
-        configuration = configure(self, sequences)
-        architecture = Architecture.from_dict(configuration["architecture"])
-        scaling = fit_scaling(self.scaling, sequences)
-        known = {
-            "configuration_": configuration,
-            "mean_": scaling.mean,
-            "scale_": scaling.scale,
-            "n_timesteps_": sequences.n_timesteps,
-        }
-        horizon = None
-        if "predict" in architecture.decoders:
-            horizon = Horizon(configuration["horizon"])
-            check_horizon(sequences, horizon)
-        learning = FrameReader(sequences, scaling, architecture.patch_size, horizon)
-        validation = None
-        if self.early_stopping:
-            learning, validation = split(learning, self.validation_fraction, seed)
-        plan = make_plan(self, seed)
-        trained = train(
-            architecture,
-            plan,
-            learning,
-            validation,
-            report=report.listener(lambda weights: {**known, "weights_": weights}),
-        )
-        network = FittedNetwork(architecture, trained.weights)
-        losses = network.mean_losses(learning, architecture.decoders, self.loss, scaling.center)
-        loss, baseline_loss = (np.dot(plan.shares, each) for each in losses)
-        return {
-            **known,
-            "weights_": trained.weights,
-            "history_": trained.history,
-            "n_epochs_": len(trained.history["loss"]),
-            "best_epoch_": trained.best_epoch,
-            "loss_": float(loss),
-            "baseline_loss_": float(baseline_loss),
-        }
+        The optimizer goes on where the last call ended, at the constant rate ``learning_rate``,
+        as the number of calls is not known: after a `fit`, whose rate ended near zero, choose a
+        small one. ``epochs``, ``patience`` and checkpoints are of `fit`.
+        ``mean_`` and ``scale_`` are those of all sequences so far: they are brought up to date
+        with X before the pass, and what the network learned in the units of before it corrects in
+        the passes to come. They move most in the first calls, so begin with sequences that are
+        like those to come, or with `fit`.
+
+        Parameters
+        ----------
+        X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
+            The sequences, with the features of those before.
+
+        y : ignored
+            Here for scikit-learn's convention.
+
+        Returns
+        -------
+        self : LSTMAutoencoderTransformer
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            As `fit`; and if X or the parameters do not agree with the fitted model. The state
+            of before is kept.
+        """
+        self._validate_params()  # scikit-learn does so before the first call only
+        check_parameters(self)
+        check_one_pass(self)
+        goes_on = _is_fitted(self)
+        with FitReport(self, 1, X, y) as report, keep_state_on_failure(self):
+            fitted = self._spec if goes_on else None
+            sequences = check_sequences(self, X, missing=self.missing, fitted=fitted)
+            attributes = learn(self, sequences, report, goes_on=goes_on, one_pass=True)
+            self.__dict__.update(attributes)
+            report.finish(vars(self))
+        return self
 
     def transform(self, X):
         """Encode sequences.
@@ -715,6 +778,10 @@ class LSTMAutoencoderTransformer(
         return Scaling(self.configuration_["scaling"], self.mean_, self.scale_)
 
     @property
+    def _spec(self):
+        return SequenceSpec(self.configuration_["layout"], self._architecture.n_features)
+
+    @property
     def _network(self):
         from sklearn_lstmae.engine.inference import FittedNetwork
 
@@ -726,9 +793,8 @@ class LSTMAutoencoderTransformer(
         ``as_trained``: the encoder does not see the steps that a decoder should predict.
         """
         check_is_fitted(self)
-        spec = SequenceSpec(self.configuration_["layout"], self._architecture.n_features)
         missing = self.configuration_["missing"]
-        sequences = check_sequences(self, X, missing=missing, fitted=spec)
+        sequences = check_sequences(self, X, missing=missing, fitted=self._spec)
         horizon = None
         if as_trained and "predict" in self._architecture.decoders:
             horizon = Horizon(self.configuration_["horizon"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import harness, jobs, records, report
+from benchmarks import harness, jobs, labels, records, report, variants
 from benchmarks.anomaly import __main__ as anomaly_command
 from benchmarks.anomaly import contenders as watchers
 from benchmarks.anomaly import measures as findings
@@ -35,7 +35,13 @@ def make_record(case="a case"):
         records.Scores("another", "PCA", {}),
         records.Scores("another", "ours", {"accuracy": [1.0]}),
     ]
-    return records.Record([timing], verdicts, {"n": 1}, scores)
+    orders = [
+        records.Order("left before right", "small", [1.0, 2.0, 3.0]),
+        records.Order("left before right", "large", [-1.0, 0.0, 1.0]),
+        records.Order("red before blue", "small", [-2.0, -2.0, -2.0]),
+        records.Order("red before blue", "large", [5.0, 4.0, 6.0]),
+    ]
+    return records.Record([timing], verdicts, {"n": 1}, scores, orders)
 
 
 # Processes -------------------------------------------------------------------------------
@@ -129,6 +135,21 @@ def test_the_better_pytorch_counts():
     assert timing.note == "2 threads"
 
 
+def test_an_interval_is_students():
+    mean, lowest, highest = records.Order("", "", [1.0, 2.0, 3.0]).interval()
+    assert mean == 2
+    # 4.303 is Student's t of two degrees of freedom; the deviation is 1.
+    assert (mean - lowest, highest - mean) == pytest.approx([4.303 / 3**0.5] * 2, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("gains", "outcome"),
+    [([4.0, 5.0, 6.0], "holds"), ([1.0, 2.0, 3.0], "open"), ([-4.0, -5.0, -6.0], "the opposite")],
+)
+def test_an_order_holds_if_its_interval_is_on_one_side(gains, outcome):
+    assert records.Order("", "", gains).outcome == outcome
+
+
 # Tables ----------------------------------------------------------------------------------
 
 
@@ -143,6 +164,7 @@ def test_tables_are_made_from_saved_results(tmp_path):
     assert "| epochs | more | no | **missed** |" in text
     row = "| a case | 1 s | 2 s, 2 threads | 3.00 (2.00 to 5.00) | 0.1, 0.105 |"
     assert text.count(row) == 1
+    assert text.count("| red before blue | -2.000 (-2.000 to -2.000): the opposite |") == 1
     assert "![units](images/growth_units.png)" in text
 
 
@@ -159,6 +181,17 @@ def test_scores_are_a_table_for_each_measure():
     ]
 
 
+def test_orders_are_a_row_for_each_claim():
+    assert report.order_table(make_record().orders) == [
+        "| order | small | large |",
+        "| --- | --- | --- |",
+        "| left before right | +2.000 (-0.484 to +4.484): open | +0.000 (-2.484 to +2.484): open |",
+        "| red before blue | -2.000 (-2.000 to -2.000): the opposite "
+        "| +5.000 (+2.516 to +7.484): holds |",
+    ]
+    assert report.order_table([]) == []
+
+
 def test_packages_that_are_not_there_are_not_named():
     content = report.surroundings()
     content["versions"] = {"numpy": "2.4", "torch": None}
@@ -167,7 +200,9 @@ def test_packages_that_are_not_there_are_not_named():
 
 def test_a_file_keeps_what_is_around_its_tables(tmp_path):
     readme = tmp_path / "README.md"
-    readme.write_text(f"Above.\n{report.BEGIN}\nold\n{report.END}\nBelow.\n", encoding="utf-8")
+    readme.write_text(
+        f"Above.\n{report.BEGIN}\nOutdated.\n{report.END}\nBelow.\n", encoding="utf-8"
+    )
     report.save("epochs", make_record(), tmp_path)
     for _ in range(2):
         report.write_tables(["epochs"], readme, tmp_path)
@@ -175,7 +210,7 @@ def test_a_file_keeps_what_is_around_its_tables(tmp_path):
     assert text.startswith("Above.\n")
     assert text.endswith("Below.\n")
     assert text.count("be fast") == 1
-    assert "old" not in text
+    assert "Outdated" not in text
 
 
 def test_the_readme_shows_the_kept_results():
@@ -449,3 +484,117 @@ def test_only_all_anomalies_are_kept(monkeypatch):
     anomaly_command.main(["--seeds", "2"])
     anomaly_command.main([])
     assert calls == ["anomaly", command.SHOWN]
+
+
+# Variants --------------------------------------------------------------------------------
+
+MEASURES = {
+    "reconstruct": {variants.REBUILT, variants.REBUILT_IN_FIT, variants.ACCURACY},
+    "predict": {variants.PREDICTED, variants.ACCURACY},
+}
+MEASURES["composite"] = MEASURES["reconstruct"] | MEASURES["predict"]
+
+
+@pytest.mark.parametrize(
+    ("network", "variant"),
+    [("network of the paper", "composite, conditional"), ("defaults", "reconstruct, forwards")],
+)
+def test_a_variant_is_tried(network, variant):
+    values = variants.trial(network, variant, 0, variants.QUICK)
+    assert values.keys() == MEASURES[variant.split(",")[0]]
+    assert 0 <= values[variants.ACCURACY] <= 1
+    assert all(np.isfinite(value) and value > 0 for value in values.values())
+
+
+def test_few_labels_are_enough_for_codes_that_tell_the_class():
+    digits = np.tile(np.arange(10), 30)
+    codes = np.eye(10)[digits]
+    assert variants.few_label_accuracy(codes, digits, 200, 0) == 1
+    noise = np.random.default_rng(0).normal(size=(300, 3))
+    assert variants.few_label_accuracy(noise, digits, 200, 0) < 0.3
+
+
+def pretend(network, variant, seed, size):
+    """A trial in which the paper is right, but for composites, which predict worse."""
+    objective, _, how = variant.partition(", ")
+    error = {"": 0.5, "conditional": 0.3, "forwards": 0.7}[how] + 0.01 * seed
+    values = dict.fromkeys(MEASURES[objective], error)
+    if objective == "composite":
+        values[variants.PREDICTED] = error + 0.1
+    return values | {variants.ACCURACY: 0.9 if objective == "composite" else 0.8}
+
+
+@pytest.mark.parametrize(("options", "kept"), [([], True), (["--quick"], False)])
+def test_variants_are_measured_and_the_whole_measurement_is_kept(
+    monkeypatch, capsys, options, kept
+):
+    saved, written = {}, []
+    monkeypatch.setattr(variants, "trial", pretend)
+    monkeypatch.setattr(report, "save", saved.__setitem__)
+    monkeypatch.setattr(report, "write_tables", written.append)
+    variants.main(options)
+    shown = capsys.readouterr().out
+    row = "| prediction error: composite before predict | -0.100 (-0.100 to -0.100): the opposite |"
+    assert row in shown
+    assert shown.count(": holds") == 2 * (len(variants.ORDERS) - 2)
+    assert written == [command.SHOWN] * kept
+    assert list(saved) == ["variants"] * kept
+    for record in saved.values():
+        assert len(record.scores) == len(variants.VARIANTS) * len(variants.NETWORKS)
+        assert {len(order.gains) for order in record.orders} == {variants.FULL.n_seeds}
+
+
+# Few labels ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_labels", [1, 3])
+def test_as_many_labels_of_each_class_are_chosen(n_labels):
+    y = np.random.default_rng(0).integers(0, 4, size=80)
+    rows = labels.choose(y, n_labels, 0)
+    assert len(set(rows)) == 4 * n_labels
+    np.testing.assert_array_equal(np.bincount(y[rows]), [n_labels] * 4)
+    assert set(rows) <= set(labels.choose(y, n_labels + 2, 0))
+    assert set(rows) != set(labels.choose(y, n_labels, 1))
+
+
+# One epoch is often no better than the mean: the warning says the truth.
+@pytest.mark.filterwarnings("ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning")
+def test_a_random_start_is_what_pre_training_starts_from():
+    X = np.random.default_rng(0).normal(size=(20, 4, 2))
+    made = labels.make_contenders(X, 0, labels.Size({}, latent_dim=2, epochs=1))
+    random, trained = (made[name].autoencoder.weights_ for name in (labels.RANDOM, labels.TUNED))
+    drawn = LSTMAutoencoderTransformer(2, epochs=1, learning_rate=1e-30, random_state=0).fit(X)
+    for start, same, other in zip(drawn.weights_, random, trained, strict=True):
+        np.testing.assert_allclose(same, start, atol=1e-6)
+        assert not np.allclose(other, start, atol=1e-3)
+
+
+def test_all_contenders_are_tried_with_all_numbers_of_labels():
+    accuracies = labels.trials("digits", 0, labels.QUICK)
+    assert list(accuracies) == [1, 2]
+    for of_number in accuracies.values():
+        assert of_number.keys() == set(sum(labels.ORDERS, ()))
+        assert all(0 < accuracy < 1 for accuracy in of_number.values())
+
+
+def pretend_trials(name, seed, size):
+    """Trials in which pre-training helps with few labels, and is in the way of many."""
+    start = dict.fromkeys(sum(labels.ORDERS, ()), 0.5)
+    return {n: start | {labels.TUNED: 0.9 if n < 10 else 0.4} for n in size.labels[name]}
+
+
+@pytest.mark.parametrize(("options", "kept"), [([], True), (["--quick"], False)])
+def test_labels_are_measured_and_the_whole_measurement_is_kept(monkeypatch, capsys, options, kept):
+    saved, written = {}, []
+    monkeypatch.setattr(labels, "trials", pretend_trials)
+    monkeypatch.setattr(report, "save", saved.__setitem__)
+    monkeypatch.setattr(report, "write_tables", written.append)
+    labels.main(options)
+    shown = capsys.readouterr().out
+    assert "| pre-trained before random start | +0.400 (+0.400 to +0.400): holds |" in shown
+    assert ("-0.100 (-0.100 to -0.100): the opposite" in shown) == kept
+    assert written == [command.SHOWN] * kept
+    assert list(saved) == ["labels"] * kept
+    for record in saved.values():
+        assert {len(order.gains) for order in record.orders} == {labels.FULL.n_seeds}
+        assert len(record.orders) == len(labels.ORDERS) * 7

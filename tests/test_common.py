@@ -6,7 +6,11 @@ from sklearn.utils import estimator_checks as checks
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
-from sklearn_lstmae import LSTMAutoencoderDetector, LSTMAutoencoderTransformer
+from sklearn_lstmae import (
+    LSTMAutoencoderClassifier,
+    LSTMAutoencoderDetector,
+    LSTMAutoencoderTransformer,
+)
 
 # The checks fit noise for one epoch, which is no better than the mean, and few rows, of which
 # too few can be held out: the warnings say the truth.
@@ -33,8 +37,13 @@ DETECTORS = [
     LSTMAutoencoderDetector(OTHER, threshold="conformal", score_from="both"),
 ]
 
+CLASSIFIERS = [
+    LSTMAutoencoderClassifier(SMALL, epochs=5),
+    LSTMAutoencoderClassifier(OTHER, epochs=5, fine_tune=False),
+]
 
-@parametrize_with_checks([SMALL, OTHER, *DETECTORS])
+
+@parametrize_with_checks([SMALL, OTHER, *DETECTORS, *CLASSIFIERS])
 def test_scikit_learn(estimator, check):
     check(estimator)
 
@@ -71,7 +80,11 @@ def test_checks_that_scikit_learn_does_not_run_by_itself(check, estimator):
     check(type(estimator).__name__, estimator)
 
 
-@pytest.mark.parametrize("detector", DETECTORS, ids=["train", "cv", "conformal", "both"])
+@pytest.mark.parametrize(
+    "estimator",
+    [*DETECTORS, *CLASSIFIERS],
+    ids=["train", "cv", "conformal", "both", "fine-tuned", "head alone"],
+)
 @pytest.mark.parametrize(
     "check",
     [
@@ -81,5 +94,5 @@ def test_checks_that_scikit_learn_does_not_run_by_itself(check, estimator):
     ],
     ids=lambda check: check.__name__,
 )
-def test_checks_of_a_detector_that_scikit_learn_does_not_run_by_itself(check, detector):
-    check(type(detector).__name__, detector)
+def test_more_checks_of_what_contains_a_transformer(check, estimator):
+    check(type(estimator).__name__, estimator)

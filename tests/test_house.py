@@ -25,7 +25,7 @@ ROOMS = {
     "sequences": ({"sequences"}, {"tensorflow", "keras", "scikeras"}),
     "engine": ({"engine", "sequences"}, {"sklearn", "scikeras"}),
 }
-LEAVES = {"displays", "persistence", "keras_models"}
+LEAVES = {"displays", "persistence", "keras_models", "onnx_export"}
 
 
 @dataclass(frozen=True)

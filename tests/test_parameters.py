@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import InvalidParameterError
 
 from sklearn_lstmae import LSTMAutoencoderTransformer
-from sklearn_lstmae._fitting import resolve_patch_size
+from sklearn_lstmae._fitting import resolve_batch_size, resolve_patch_size
 
 # One or two epochs are often no better than the mean: the warning says the truth.
 pytestmark = pytest.mark.filterwarnings(
@@ -285,7 +285,7 @@ def start():
 
 def test_learning_rate_is_the_length_of_a_step(start):
     steps = [
-        flat(make(optimizer="sgd", clipnorm=None, learning_rate=rate).fit(X)) - start
+        flat(make(optimizer="sgd", clipnorm=None, learning_rate=rate, batch_size=24).fit(X)) - start
         for rate in (0.01, 0.02)
     ]
     assert np.linalg.norm(steps[0]) > 0
@@ -295,7 +295,8 @@ def test_learning_rate_is_the_length_of_a_step(start):
 def test_clipnorm_is_the_longest_gradient(start):
     lengths = {
         clipnorm: np.linalg.norm(
-            flat(make(optimizer="sgd", clipnorm=clipnorm, learning_rate=1.0).fit(X)) - start
+            flat(make(optimizer="sgd", clipnorm=clipnorm, learning_rate=1.0, batch_size=24).fit(X))
+            - start
         )
         for clipnorm in (0.01, 0.02, 1e6, None)
     }
@@ -325,9 +326,23 @@ def test_epochs_are_run_and_kept_in_the_history():
     assert list(model.history_) == ["loss", "reconstruct_loss"]
 
 
-def test_batch_size_is_the_number_of_sequences_of_a_step(plain):
+@pytest.mark.parametrize(
+    ("n_sequences", "expected"),
+    [(1, 4), (40, 4), (79, 4), (80, 8), (159, 8), (160, 16), (319, 16), (320, 32), (10**6, 32)],
+)
+def test_batch_size_auto_makes_some_ten_minibatches_of_few_sequences(n_sequences, expected):
+    assert resolve_batch_size("auto", n_sequences) == expected
+    assert resolve_batch_size(7, n_sequences) == 7
+
+
+def test_batch_size_is_auto_by_default(plain):
+    assert_array_equal(flat(make(batch_size=4).fit(X)), flat(plain))
+
+
+def test_batch_size_is_the_number_of_sequences_of_a_step():
     """A batch as large as X is one step, and more than that cannot be."""
-    assert_allclose(flat(make(batch_size=10**9).fit(X)), flat(plain), rtol=1e-5, atol=1e-6)
+    whole, larger = (make(batch_size=batch_size).fit(X) for batch_size in (len(X), 10**9))
+    assert_allclose(flat(larger), flat(whole), rtol=1e-5, atol=1e-6)
     steps = {
         batch_size: make(
             batch_size=batch_size, optimizer="sgd", clipnorm=1e-4, learning_rate=1.0
@@ -472,6 +487,9 @@ REFUSED = {
     "early_stopping": [2, "yes", None],
     "validation_fraction": [0, 0.0, 1.0, 1.5, -0.1, NAN, "a", None],
     "patience": COUNTS,
+    "checkpoint_dir": [0, True, b"folder", ["folder"]],
+    "resume": [2, "yes", None],
+    "warm_start": [2, "yes", None],
     "random_state": [-1, 2**32, 0.5, "seed", np.random.default_rng(0)],
     "verbose": [-1, 0.5, "loud", None],
 }

@@ -23,6 +23,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklearn_lstmae import (
+    LSTMAutoencoderClassifier,
     LSTMAutoencoderDetector,
     LSTMAutoencoderTransformer,
     _versions,
@@ -84,6 +85,11 @@ def model(name, X):
 @pytest.fixture(scope="module")
 def plain():
     return make().fit(CUBE)
+
+
+@pytest.fixture(scope="module")
+def carried_on():
+    return make().partial_fit(CUBE)
 
 
 @pytest.fixture
@@ -167,6 +173,7 @@ def test_an_unfitted_transformer_comes_back_unfitted(path):
         ((np.int64(3), (4,)), (3, (4,))),
         ([3, None], [3, None]),
         ({"tuple": [1], "a": (2,)}, {"tuple": [1], "a": (2,)}),
+        (Path("a", "b"), str(Path("a", "b"))),
         (np.nan, np.nan),
         (np.array([1, 2]), np.array([1, 2])),
         (np.array([[1.5]], ">f4"), np.array([[1.5]], "f4")),
@@ -289,6 +296,40 @@ def test_a_detector_of_what_is_not_ours_is_refused(path, careful):
     other.autoencoder_ = make()
     with pytest.raises(ValueError, match=r"'autoencoder_' is .* no transformer that was fitted"):
         save(other, path)
+
+
+# Classifiers -----------------------------------------------------------------------------
+
+
+def make_classifier(autoencoder, **parameters):
+    return LSTMAutoencoderClassifier(autoencoder, **{"random_state": 0, "epochs": 2} | parameters)
+
+
+@pytest.fixture(scope="module")
+def classifier(plain):
+    return make_classifier(FrozenEstimator(plain)).fit(CUBE, Y)
+
+
+@pytest.mark.parametrize("labels", [[0, 1], ["no", "yes"], [False, True]], ids=str)
+@pytest.mark.parametrize("fine_tune", [True, False])
+def test_a_fitted_classifier_comes_back(fine_tune, labels, name, X, path, no_skops):
+    parameters = {"early_stopping": False, "fine_tune": fine_tune}
+    classifier = make_classifier(make(**PARAMETERS[name]), **parameters)
+    classifier.fit(X, np.array(labels)[Y])
+    loaded = reload(classifier, path)
+    assert_same(loaded, classifier)
+    assert_array_equal(loaded.predict_proba(X), classifier.predict_proba(X))
+    assert_array_equal(loaded.predict(X), classifier.predict(X))
+
+
+def test_classes_that_are_objects_come_back(plain, path, no_skops):
+    classifier = make_classifier(FrozenEstimator(plain)).fit(CUBE, np.array(["a", "b"], object)[Y])
+    assert_same(reload(classifier, path), classifier)
+
+
+def test_an_unfitted_classifier_comes_back_unfitted(path, no_skops):
+    classifier = make_classifier(make(), class_weight="balanced")
+    assert_same(reload(classifier, path), classifier)
 
 
 # Pipelines -------------------------------------------------------------------------------
@@ -426,6 +467,7 @@ MODEL = ("model", "estimator")
 FITTED = (*MODEL, "attributes")
 SETTINGS = (*FITTED, "configuration_", "dict")
 NETWORK = (*SETTINGS, "architecture", "dict")
+OPTIMIZER = (*FITTED, "optimizer_state_", "dict")
 UNTRUE = {
     r"field 'content\.more' is not known": put(1, "more"),
     r"field 'model' has keys \['lambda'\]": put({"lambda": "x"}, "model"),
@@ -450,11 +492,23 @@ UNTRUE = {
     r"'weights_' is no array or list of arrays": put(3, *FITTED, "weights_"),
     r"'weights_' is no array or list": put([1, 2], *FITTED, "weights_"),
     r"'mean_' is no array or list": put(3, *FITTED, "mean_"),
-    r"'mean_' has .* but 'configuration_' asks for": put({"array": "2"}, *FITTED, "mean_"),
+    r"'mean_' has .* but 'configuration_' asks for": put({"array": "4"}, *FITTED, "mean_"),
     r"'n_timesteps_' parameter of .* must be an int": put(0, *FITTED, "n_timesteps_"),
     r"'n_features_in_' parameter of .* must be an int": put("2", *FITTED, "n_features_in_"),
     r"'feature_names_in_' has": put(
         {"strings": {"kind": "O", "items": ["a"]}}, *FITTED, "feature_names_in_"
+    ),
+    r"'n_observed_' is no array or list": put(None, *FITTED, "n_observed_"),
+    r"'var_' has": put({"array": "4"}, *FITTED, "var_"),
+    r"field 'optimizer_state_' should have": put(3, *FITTED, "optimizer_state_"),
+    r"field 'optimizer_state_\.zz' is not known": put(3, *OPTIMIZER, "zz"),
+    r"'optimizer' parameter of optimizer_state_ must": put("os", *OPTIMIZER, "optimizer"),
+    r"'variables' parameter of optimizer_state_ must": put(3, *OPTIMIZER, "variables"),
+    r"'seed' parameter of optimizer_state_ must": put(-1, *OPTIMIZER, "seed"),
+    r"'n_steps' parameter of optimizer_state_ must": put("3", *OPTIMIZER, "n_steps"),
+    r"'optimizer_state_\.variables' holds 3, not an array of": put([3], *OPTIMIZER, "variables"),
+    r"'optimizer_state_\.variables' holds .* not an array of": put(
+        [{"array": "0"}], *OPTIMIZER, "variables"
     ),
     r"field 'configuration_' should have": put(3, *FITTED, "configuration_"),
     r"field 'configuration_\.zz' is not known": put(3, *SETTINGS, "zz"),
@@ -473,8 +527,8 @@ UNTRUE = {
 
 
 @pytest.mark.parametrize(("message", "change"), UNTRUE.items(), ids=UNTRUE)
-def test_an_untrue_file_is_refused_naming_the_field(message, change, plain, path):
-    crafted(path, plain, change)
+def test_an_untrue_file_is_refused_naming_the_field(message, change, carried_on, path):
+    crafted(path, carried_on, change)
     modules = set(sys.modules)
     with pytest.raises(ValueError, match=rf"model\.lstmae: .*{message}"):
         load(path)
@@ -521,6 +575,40 @@ def test_an_array_of_another_shape_is_refused(name, careful, path):
 
     crafted(path, careful, change)
     with pytest.raises(ValueError, match=rf"'{name}' has .* but 'configuration_' asks for"):
+        load(path)
+
+
+UNTRUE_OF_CLASSIFIERS = {
+    r"'autoencoder_' is of type int, and no transf": put(3, *FITTED, "autoencoder_"),
+    r"no transformer that was fitted with n_features_in_=3": put(3, *FITTED, "n_features_in_"),
+    r"'classes_' is no array of at least two classes": put(3, *FITTED, "classes_"),
+    r"'classes_' is no array of at least two classes: array": put(
+        {"strings": {"kind": "U", "items": ["a"]}}, *FITTED, "classes_"
+    ),
+    r"'weights_' is no list of an encoder's and a head's: 3": put(3, *FITTED, "weights_"),
+    r"'weights_' is no list of an encoder's and a head's: \[\]": put([], *FITTED, "weights_"),
+    r"'weights_' is no array or list": put([1, 2, 3], *FITTED, "weights_"),
+    r"'weights_' has .* but 'configuration_' asks for": put(
+        {"strings": {"kind": "U", "items": ["a", "b", "c"]}}, *FITTED, "classes_"
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("message", "change"), UNTRUE_OF_CLASSIFIERS.items(), ids=UNTRUE_OF_CLASSIFIERS
+)
+def test_an_untrue_file_of_a_classifier_is_refused(message, change, classifier, path):
+    crafted(path, classifier, change)
+    with pytest.raises(ValueError, match=rf"model\.lstmae: .*{message}"):
+        load(path)
+
+
+@pytest.mark.parametrize("field", ["autoencoder_", "classes_", "weights_", "n_features_in_"])
+def test_a_file_of_a_classifier_that_lacks_an_attribute_is_refused(field, classifier, path):
+    crafted(
+        path, classifier, lambda content, _: content["model"]["estimator"]["attributes"].pop(field)
+    )
+    with pytest.raises(ValueError, match=f"{field}' is missing"):
         load(path)
 
 
@@ -583,7 +671,7 @@ def test_other_shapes_are_refused_before_memory_is_taken(plain, path, monkeypatc
     """The file is sparse: it really has the trillion bytes that its header claims."""
     save(plain, path)
     _, content = storage.read(path, persistence.KIND)
-    names = [str(number) for number in range(2 + len(plain.weights_))]
+    names = [str(number) for number in range(4 + len(plain.weights_))]
     claim = {"dtype": "|i1", "shape": [0], "sha256": ""}
     claims = dict.fromkeys(names, claim) | {names[-1]: claim | {"shape": [10**12]}}
     header = {"kind": persistence.KIND, "content": content, "arrays": claims}

@@ -74,7 +74,8 @@ def test_fit_returns_itself_and_sets_what_it_documents(X, layout):
     named = {"feature_names_in_"} if "frame" in layout else set()
     assert fitted == named | {
         "weights_", "history_", "n_epochs_", "best_epoch_", "loss_", "baseline_loss_", "mean_",
-        "scale_", "n_timesteps_", "n_features_in_", "configuration_",
+        "scale_", "var_", "n_observed_", "n_timesteps_", "n_features_in_", "configuration_",
+        "optimizer_state_",
     }  # fmt: skip
     assert {weight.dtype for weight in model.weights_} == {np.dtype(np.float32)}
     assert model.n_timesteps_ == 7
@@ -382,7 +383,7 @@ def test_a_good_fit_and_a_constant_are_not_warned_of():
 
 
 def test_a_fit_that_diverges_names_epoch_loss_and_remedies():
-    model = make(optimizer="sgd", learning_rate=1e30, epochs=9)
+    model = make(optimizer="sgd", learning_rate=1e30, epochs=9, batch_size=32)
     match = r"in epoch \d+ \(last finite loss: \d.*\)\. Try a smaller learning_rate"
     with pytest.raises(ValueError, match=match):
         model.fit(CUBE)

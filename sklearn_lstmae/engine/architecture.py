@@ -1,6 +1,6 @@
 """Architecture: the description of a network. Data, no code of TensorFlow."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 # Wavelengths of the decoder's time encoding: 4, 8, ... 512 frames (Vaswani et al. 2017,
 # "Attention Is All You Need", section 3.5, with base 2, since sequences have tens to hundreds of
@@ -52,6 +52,11 @@ class Architecture:
     def code_width(self):
         """Columns that the bottleneck makes (a scaling may append more)."""
         return 2 * self.latent_dim if self.bottleneck == "hidden_cell" else self.latent_dim
+
+    @property
+    def encoder(self):
+        """The same encoder without decoders. Its weights are the first of all weights."""
+        return replace(self, decoders=())
 
     def says_backwards(self, decoder):
         """Whether this decoder says the last frame first."""

@@ -11,17 +11,19 @@ class TrainingPlan:
     ----------
     epochs, batch_size : int
     learning_rate : float
-        Its peak, see `training.learning_rates`.
     loss, optimizer : str
+        The loss of a decoder; of a classifier it is the cross-entropy.
     clipnorm : float or None
     dropout, noise : float
     shares : tuple of float
-        What the loss of each decoder counts for.
+        What the loss of each decoder, or of each class, counts for.
     kl_weight : float
-        What the divergence of codes, per observed value, counts for.
+        What the divergence of codes, per observed value, counts for; 0 of a classifier.
     patience : int or None
         Stop after so many epochs without a better loss on the validation rows; None: never.
     seed : int
+    scheduled : bool
+        The learning rate is the peak of `training.learning_rates`; False: it stays what it is.
     """
 
     epochs: int
@@ -36,3 +38,4 @@ class TrainingPlan:
     kl_weight: float
     patience: int | None
     seed: int
+    scheduled: bool = True

@@ -14,6 +14,8 @@ import numpy as np
 
 from ._tensorflow import check_process, keras, tf
 from .architecture import Architecture
+from .autoencoding import Autoencoding
+from .classifying import Classifying, Head
 from .network import Network, initial_weights
 from .objectives import in_decoder_order, read_frames
 from .steps import Recipe, TrainingSteps
@@ -58,6 +60,14 @@ class Program:
         block = encode(weights, _fill(size, frames), _fill(size, lengths, np.int32))
         return block.numpy()[: len(frames)]
 
+    def saliency(self, weights, frames, lengths, column):
+        """Absolute gradients of a column of codes, summed over rows: (B, K, P * F) -> (K, P * F).
+
+        The absolute gradient is the saliency of Simonyan et al. (2014), section 3.
+        """
+        saliency = self._once("saliency", self._compile_saliency)
+        return saliency(weights, frames, lengths.astype(np.int32), np.int32(column)).numpy()
+
     def decode(self, weights, codes, lengths, n_frames, decoder="reconstruct"):
         """Frames of at most `block_rows` codes in the order of time: (b, C) -> (b, K, P * F)."""
         size = self.block_rows(n_frames)
@@ -76,10 +86,15 @@ class Program:
             rows //= 2
         return rows
 
-    def training_steps(self, recipe: Recipe):
-        """The compiled training step for ``recipe``, made once."""
-        make = partial(TrainingSteps, self.architecture, self.network, recipe, self.using)
-        return self._once(recipe, make)
+    def training_steps(self, recipe: Recipe, head: Head | None = None):
+        """The compiled training step for ``recipe``, made once: of all decoders, or of a head."""
+
+        def make():
+            known = self.architecture, self.network, recipe, self.using
+            learned = Autoencoding(*known) if head is None else Classifying(*known, head)
+            return TrainingSteps(learned, recipe)
+
+        return self._once((recipe, head), make)
 
     def using(self, weights):
         """Context in which the network's variables have the values of the tensors ``weights``."""
@@ -94,15 +109,29 @@ class Program:
                     self._made.pop(next(iter(self._made)))
             return self._made[key]
 
+    def _encode(self, weights, frames, lengths, **running):
+        """Tensors (B, K, P * F), (B,) -> (B, C)."""
+        frames = tf.clip_by_value(frames, -LARGEST, LARGEST)
+        values, _, indicators, mask = read_frames(self.architecture, frames, lengths)
+        with self.using(weights):
+            return self.network.encoder(tf.concat([values, indicators], -1), mask, **running)
+
     def _compile_encode(self):
-        def encode(weights, frames, lengths):
-            frames = tf.clip_by_value(frames, -LARGEST, LARGEST)
-            values, _, indicators, mask = read_frames(self.architecture, frames, lengths)
-            with self.using(weights):
-                return self.network.encoder(tf.concat([values, indicators], -1), mask)
+        frames = tf.TensorSpec([None, None, self.architecture.frame_width])
+        return self._compile(self._encode, frames, tf.TensorSpec([None], tf.int32))
+
+    def _compile_saliency(self):
+        def saliency(weights, frames, lengths, column):
+            with tf.GradientTape() as tape:
+                tape.watch(frames)
+                codes = self._encode(weights, frames, lengths, training=True)
+                chosen = tf.gather(codes, column, axis=1)  # (B,)
+            # The gradient of their sum is each row's own: rows do not depend on each other.
+            return tf.reduce_sum(tf.abs(tape.gradient(chosen, frames)), 0)
 
         frames = tf.TensorSpec([None, None, self.architecture.frame_width])
-        return self._compile(encode, frames, tf.TensorSpec([None], tf.int32))
+        lengths, column = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)
+        return self._compile(saliency, frames, lengths, column)
 
     def _compile_decode(self, name):
         decoder = self.network.decoders[name]

@@ -1,7 +1,8 @@
 """Training: epochs, minibatches, learning rates, early stopping, seeds."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import replace as copy_with
+from functools import partial
 
 import numpy as np
 
@@ -9,9 +10,11 @@ from sklearn_lstmae.sequences.frames import FrameReader, round_up
 
 from ._tensorflow import tf
 from .architecture import Architecture
+from .classifying import Head
 from .inference import FittedNetwork
 from .plan import TrainingPlan
 from .program import Program, get_program
+from .progress import TrainedNetwork, TrainingState
 from .steps import Recipe
 
 WARM_UP = 0.05  # share of the steps in which the learning rate grows
@@ -31,30 +34,17 @@ SORTED_BATCHES = 8
 XLA_WORK = 40_000
 
 
-@dataclass
-class TrainedNetwork:
-    """What training made.
-
-    Attributes
-    ----------
-    weights : list of float32 arrays
-    history : dict of lists, a number an epoch
-    best_epoch : int, from 1
-    """
-
-    weights: list
-    history: dict = field(default_factory=dict)
-    best_epoch: int = 0
-
-
 def train(
     architecture: Architecture,
     plan: TrainingPlan,
     reader: FrameReader,
     validation: FrameReader | None = None,
     report=None,
+    *,
+    start: TrainedNetwork | None = None,
+    keep=None,
 ):
-    """Train a network from the start.
+    """Train a network.
 
     Parameters
     ----------
@@ -64,7 +54,13 @@ def train(
         Rows to learn from, and rows to stop early by.
     report : callable (epoch, losses, weights) -> bool, optional
         Called after each epoch with its number from 1, the dict of its losses and the weights;
-        a true answer stops training.
+        a true answer stops training. A training that goes on from one of its own epochs begins by
+        reporting that.
+    start : TrainedNetwork, optional
+        What to go on from: a state without history to begin the plan with, or what ``keep`` got,
+        which ends with the bits of a training that was never interrupted. None: fresh weights.
+    keep : callable (TrainedNetwork) -> object, optional
+        Called after each epoch, before it is reported.
 
     Returns
     -------
@@ -75,37 +71,82 @@ def train(
     ValueError
         When the loss or the weights stop being finite.
     """
-    run = _Run(architecture, plan, reader)
-    listening = report is not None or validation is not None
+    run = Run(get_program(architecture), plan, reader)
+    trained = TrainedNetwork(run.initial_state()) if start is None else start
+    measure = None if validation is None else partial(_measure, architecture, plan, validation)
+    return follow(run, trained, measure, report, keep)
+
+
+def _measure(architecture, plan, validation, weights):
+    network = FittedNetwork(architecture, weights)
+    each, _ = network.mean_losses(validation, architecture.decoders, plan.loss)
+    return {"val_loss": float(np.dot(plan.shares, each))}
+
+
+def follow(run, trained: TrainedNetwork, measure=None, report=None, keep=None):
+    """Carry out the epochs that are still to do.
+
+    Parameters
+    ----------
+    run : Run
+    trained : TrainedNetwork
+        What to go on from.
+    measure : callable (weights) -> dict, optional
+        "val_loss", which decides on the best weights, and what else a history should have of the
+        rows to stop early by.
+    report, keep : callable, optional
+        As `train` takes them.
+
+    Returns
+    -------
+    TrainedNetwork
+    """
+    plan = run.plan
+    listening = not (report is None and measure is None and keep is None)
     per_call = 1 if listening else max(1, STEPS_A_CALL // run.n_batches)
-    best = TrainedNetwork(run.weights)
-    history: dict[str, list[float]] = {"loss": []}
-    lowest = np.inf
-    for first in range(0, plan.epochs, per_call):
-        losses = run.epochs(first, min(first + per_call, plan.epochs))
-        _check_finite(losses["loss"], history["loss"], run.weights)
-        if validation is not None:
-            network = FittedNetwork(architecture, run.weights)
-            each, _ = network.mean_losses(validation, architecture.decoders, plan.loss)
-            losses["val_loss"] = [float(np.dot(plan.shares, each))]
-            if not np.isfinite(losses["val_loss"][0]):
-                raise ValueError(
-                    f"The validation loss of epoch {len(history['loss']) + 1} is "
-                    f"{losses['val_loss'][0]}: the sequences set aside for early_stopping have "
-                    "extreme values or nothing observed to decode. Look at X, or set "
-                    "early_stopping=False."
-                )
-        for name, values in losses.items():
-            history.setdefault(name, []).extend(values)
-        epoch = len(history["loss"])
-        measured = {name: values[-1] for name, values in losses.items()}
-        if validation is None or measured["val_loss"] < lowest:
-            lowest = measured.get("val_loss", lowest)
-            best = TrainedNetwork(run.weights, history, epoch)
-        stop = report is not None and report(epoch, measured, run.weights)
-        if stop or (plan.patience is not None and epoch - best.best_epoch >= plan.patience):
-            break
-    return best
+    while not (_asks_to_stop(report, trained) or _is_over(plan, trained)):
+        n_epochs = min(per_call, plan.epochs - trained.n_epochs)
+        state, losses = run.advance(trained.state, trained.n_epochs, n_epochs)
+        _check_finite(losses["loss"], trained.history["loss"], state.weights)
+        if measure is not None:
+            measured = measure(state.weights)
+            _check_validation(measured["val_loss"], trained.n_epochs + 1)
+            losses |= {name: [value] for name, value in measured.items()}
+        trained = _append(trained, state, losses)
+        if keep is not None:
+            keep(trained)
+    return trained
+
+
+def _asks_to_stop(report, trained):
+    if report is None or not trained.n_epochs:
+        return False
+    losses = {name: values[-1] for name, values in trained.history.items()}
+    return report(trained.n_epochs, losses, trained.state.weights)
+
+
+def _is_over(plan, trained):
+    since_best = trained.n_epochs - trained.best_epoch
+    is_patient = plan.patience is None or since_best < plan.patience
+    return trained.n_epochs >= plan.epochs or not is_patient
+
+
+def _check_validation(loss, epoch):
+    if not np.isfinite(loss):
+        raise ValueError(
+            f"The validation loss of epoch {epoch} is {loss}: the sequences set aside for "
+            "early_stopping have extreme values or nothing observed to decode. Look at X, or set "
+            "early_stopping=False."
+        )
+
+
+def _append(trained, state, losses):
+    """What training made so far, with one more epoch or, without validation, several."""
+    history = {name: [*trained.history.get(name, []), *values] for name, values in losses.items()}
+    val_losses = history.get("val_loss", [])
+    if val_losses[:-1] and not val_losses[-1] < val_losses[trained.best_epoch - 1]:
+        return copy_with(trained, state=state, history=history)
+    return TrainedNetwork(state, state.weights, len(history["loss"]), history)
 
 
 def uses_xla(architecture: Architecture, n_batches, n_frames):
@@ -151,12 +192,29 @@ def draw_order(n_frames, batch_size, seed, epoch):
     return generator.permutation(order.reshape(n_batches, batch_size))
 
 
-class _Run:
-    """State of one training: the weights, the optimizer's state, and where the data come from."""
+class Run:
+    """What stays the same during one training: the compiled step, the data, the learning rates.
 
-    def __init__(self, architecture, plan, reader):
-        self.program: Program = get_program(architecture)
-        self.plan, self.reader = plan, reader
+    Parameters
+    ----------
+    program : Program
+    plan : TrainingPlan
+    reader : FrameReader
+    head : Head, optional
+        Of a classifier; ``reader`` knows the classes then.
+    constants : sequence of float32 arrays
+        That `classifying.Classifying` works with.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        plan: TrainingPlan,
+        reader: FrameReader,
+        head: Head | None = None,
+        constants=(),
+    ):
+        self.program, self.plan, self.reader, self.constants = program, plan, reader, constants
         longest = int(reader.n_frames.max())
         equal = (reader.n_frames == longest).all()
         self.width = longest if equal else int(round_up(longest))
@@ -164,48 +222,62 @@ class _Run:
         self.batch_size = min(plan.batch_size, 2 ** int(np.ceil(np.log2(len(reader)))))
         self.n_batches = -(-len(reader) // self.batch_size)
         self.shares = np.array([*plan.shares, plan.kl_weight], np.float32)
-        self.rates = learning_rates(plan.learning_rate, plan.epochs * self.n_batches)
-        xla = uses_xla(architecture, len(self.rates), self.width)
+        n_steps = plan.epochs * self.n_batches
+        self.rates = np.full(n_steps, plan.learning_rate, np.float32)
+        if plan.scheduled:
+            self.rates = learning_rates(plan.learning_rate, n_steps)
+        has_lstm = head is None or head.tunes_encoder
+        xla = has_lstm and uses_xla(program.architecture, n_steps, self.width)
         shards = 2 if xla and self.batch_size % 2 == 0 and self.batch_size >= 16 else 1
-        self.steps = self.program.training_steps(
-            Recipe(plan.loss, plan.dropout, plan.noise, plan.optimizer, plan.clipnorm, shards, xla)
+        self.steps = program.training_steps(
+            Recipe(plan.loss, plan.dropout, plan.noise, plan.optimizer, plan.clipnorm, shards, xla),
+            head,
         )
-        self.weights = self.program.initial_weights(np.random.default_rng([plan.seed, 0]))
-        self.state = self.steps.initial_state()
-        row_bytes = 4 * self.width * architecture.frame_width
+        row_bytes = 4 * self.width * reader.patch_size * reader.sequences.n_features
         self.part = max(1, CHUNK_BYTES // row_bytes)
         self.resident = None
         if row_bytes * len(reader) <= RESIDENT_BYTES:
             self.resident = self._load(np.arange(len(reader)))
         self.chunk_batches = max(1, self.part // self.batch_size)
 
-    def epochs(self, first, last):
-        """Train for epochs ``first`` to ``last - 1``: dict of their losses."""
+    def initial_state(self):
+        """Fresh weights and nothing behind them."""
+        return TrainingState(
+            self.program.initial_weights(np.random.default_rng([self.plan.seed, 0]))
+        )
+
+    def advance(self, state, n_done, n_epochs):
+        """Train for some epochs of a plan of which so many are done: new state, their losses."""
         order = np.concatenate(
             [
                 draw_order(self.reader.n_frames, self.batch_size, self.plan.seed, epoch)
-                for epoch in range(first, last)
+                for epoch in range(state.n_epochs, state.n_epochs + n_epochs)
             ]
         )
-        start = first * self.n_batches
+        weights, optimizer = state.weights, state.optimizer or self.steps.initial_state()
+        rates = self.rates[n_done * self.n_batches :]
+        start = 0
         sums = []
         for tables, rows in self._chunks(order):
-            rates = self.rates[start : start + len(rows)]
+            stop = start + len(rows)
             rows = rows.reshape(len(rows), self.steps.recipe.shards, -1)
-            self.weights, self.state, *both = self.steps(
-                self.weights, self.state, tables, rows, rates, self.shares, self.plan.seed, start
-            )
-            start += len(rows)
-            sums.append(np.stack(both))  # (2, S, D + 1)
-        shape = (2, last - first, self.n_batches, len(self.shares))
-        errors, counts = np.concatenate(sums, axis=1).astype(np.float64).reshape(shape).sum(axis=2)
-        each = errors / np.maximum(counts, 1)  # (epochs, D + 1)
-        architecture = self.program.architecture
-        names = [f"{decoder}_loss" for decoder in architecture.decoders]
-        if architecture.variational:
-            names.append("kl_loss")
-        parts = dict(zip(names, each.T.tolist(), strict=False))
-        return {"loss": (each * self.shares.astype(np.float64)).sum(axis=1).tolist(), **parts}
+            weights, optimizer, *both = self.steps(
+                weights, optimizer, tables, rows, rates[start:stop], self.shares, self.plan.seed,
+                state.n_steps + start, self.constants,
+            )  # fmt: skip
+            start = stop
+            sums.append(np.stack(both))  # (2, S, J), J terms of the loss
+        losses = self._mean_losses(np.concatenate(sums, axis=1), n_epochs)
+        n_epochs, n_steps = state.n_epochs + n_epochs, state.n_steps + start
+        return TrainingState(weights, optimizer, n_epochs, n_steps), losses
+
+    def _mean_losses(self, sums, n_epochs):
+        """Errors and counts of minibatches (2, S, J) -> the losses of each epoch."""
+        shape = (2, n_epochs, self.n_batches, len(self.shares))
+        errors, counts = sums.astype(np.float64).reshape(shape).sum(axis=2)
+        each = errors / np.maximum(counts, 1)  # (epochs, J)
+        loss = (each * self.shares.astype(np.float64)).sum(axis=1)
+        return {"loss": loss.tolist(), **self.steps.objective.name(each)}
 
     def _chunks(self, order):
         """The data for minibatches: tables of M sequences, and which of the M each one has."""
@@ -231,18 +303,28 @@ class _Run:
         return self._load(rows[absent:]), places
 
     def _load(self, rows):
-        """Tables of rows: (frames (M, K, P * F), lengths (M,)) for each target, as tensors."""
+        """Tables of rows, as tensors."""
         blocks = [
-            self.reader.read(part, self.width)
+            _tables(self.reader.read(part, self.width))
             for part in np.split(rows, range(self.part, len(rows), self.part))
         ]
         return [
-            (
-                tf.concat([block.frames(name) for block in blocks], 0),
-                tf.concat([block.targets[name].lengths.astype(np.int32) for block in blocks], 0),
-            )
-            for name in blocks[0].targets
+            tuple(tf.concat(parts, 0) for parts in zip(*table, strict=True))
+            for table in zip(*blocks, strict=True)
         ]
+
+
+def _tables(block):
+    """(frames (M, K, P * F), lengths (M,)) of each target, and (statistics, classes)."""
+    tables = [
+        (block.frames(name), batch.lengths.astype(np.int32))
+        for name, batch in block.targets.items()
+    ]
+    if block.classes is not None:
+        none = np.zeros((len(block.classes), 0), np.float32)
+        statistics = none if block.statistics is None else block.statistics
+        tables.append((statistics, block.classes.astype(np.int32)))
+    return tables
 
 
 def _check_finite(losses, earlier, weights):

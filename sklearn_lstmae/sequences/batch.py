@@ -177,6 +177,18 @@ def pad(arrays: Sequence[np.ndarray]) -> SequenceBatch:
     return SequenceBatch(values, lengths)
 
 
+def join(sequences: Sequences, more: Sequences) -> np.ndarray | list[np.ndarray]:
+    """All of two sets of one layout, the way the user writes it.
+
+    Both have the same width where they are arrays. The result is a copy, padding included.
+    """
+    if isinstance(sequences.source, list):
+        arrays = [*sequences.source, *more.source]
+        return [array[:, 0] for array in arrays] if sequences.layout == "list-1d" else arrays
+    values = np.concatenate([np.asarray(part.source) for part in (sequences, more)])
+    return values[:, :, 0] if sequences.layout == "2d" else values
+
+
 def unpad(values: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
     """Rows of (N, T, F) cut to their lengths: a list of (T_i, F)."""
     return [row[:length] for row, length in zip(values, lengths, strict=True)]

@@ -56,12 +56,16 @@ class FrameBlock:
 
     patch_size : int
         P.
+
+    classes : ndarray of int of shape (N,) or None
+        Of a classifier that learns.
     """
 
     targets: dict[str, SequenceBatch]
     starts: dict[str, np.ndarray]
     statistics: np.ndarray | None
     patch_size: int
+    classes: np.ndarray | None = None
 
     def frames(self, target: str) -> np.ndarray:
         """Values of a target as (N, K, P * F): NaN where one is missing, zero in the padding."""
@@ -88,6 +92,9 @@ class FrameReader:
         Of a predicting decoder; None: there is none.
     rows : ndarray of int or None
         Which of the sequences, None for all.
+    classes : ndarray of int of shape (N,) or None
+        Where a classifier learns, the class of each sequence that is read, from 0. Not together
+        with a horizon.
     """
 
     sequences: Sequences
@@ -95,6 +102,7 @@ class FrameReader:
     patch_size: int
     horizon: Horizon | None = None
     rows: np.ndarray | None = None
+    classes: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -113,10 +121,15 @@ class FrameReader:
 
     def subset(self, rows: np.ndarray) -> "FrameReader":
         """Make a reader of some of the sequences."""
-        return copy_with(self, rows=rows if self.rows is None else self.rows[rows])
+        return copy_with(
+            self,
+            rows=rows if self.rows is None else self.rows[rows],
+            classes=None if self.classes is None else self.classes[rows],
+        )
 
     def read(self, rows: slice | np.ndarray, n_frames: int) -> FrameBlock:
         """Read some rows, what the encoder sees padded to ``n_frames`` frames."""
+        classes = None if self.classes is None else self.classes[rows]
         rows = rows if self.rows is None else self.rows[rows]
         dtype = np.float32 if self.scaling.kind is None else np.float64
         n_steps = n_frames * self.patch_size
@@ -124,7 +137,7 @@ class FrameReader:
             batch = self.sequences.read(rows, n_steps, dtype)
             past, statistics = self.scaling.apply(batch)
             starts = {"reconstruct": np.zeros_like(past.lengths)}
-            return FrameBlock({"reconstruct": past}, starts, statistics, self.patch_size)
+            return FrameBlock({"reconstruct": past}, starts, statistics, self.patch_size, classes)
         batch = self.sequences.read(rows, n_steps + (self.horizon.steps or 0), dtype)
         seen = self.horizon.past(batch.lengths)
         whole, statistics = self.scaling.apply(batch, seen)

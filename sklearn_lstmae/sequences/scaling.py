@@ -12,6 +12,42 @@ FLOAT32_MAX = np.finfo(np.float32).max
 
 
 @dataclass(frozen=True, eq=False)
+class Moments:
+    """Mean and variance of each feature over the observed values of sequences read so far.
+
+    Attributes
+    ----------
+    count : ndarray of shape (F,), dtype int64
+        Observed values.
+
+    mean, variance : ndarray of shape (F,), dtype float64
+        0 for a feature without any observed value.
+    """
+
+    count: np.ndarray
+    mean: np.ndarray
+    variance: np.ndarray
+
+    @classmethod
+    def of_nothing(cls, n_features: int) -> "Moments":
+        """Moments before any value was observed."""
+        return cls(np.zeros(n_features, np.int64), np.zeros(n_features), np.zeros(n_features))
+
+    def merge(self, other: "Moments") -> "Moments":
+        """Moments of the values of both.
+
+        Chan, Golub and LeVeque (1979), "Updating formulae and a pairwise algorithm for computing
+        sample variances": moments about the mean are merged without cancellation.
+        """
+        count = self.count + other.count
+        share = other.count / np.maximum(count, 1)
+        shift = other.mean - self.mean
+        between = np.square(shift) * (1 - share)
+        variance = self.variance + (other.variance - self.variance + between) * share
+        return Moments(count, self.mean + shift * share, variance)
+
+
+@dataclass(frozen=True, eq=False)
 class Scaling:
     """How values are brought to mean 0 and deviation 1.
 
@@ -91,55 +127,36 @@ class Scaling:
         return _to_float32(values * scale + mean)
 
 
-def fit_scaling(kind: str | None, sequences: Sequences) -> Scaling:
-    """Fit the scaling of one kind to sequences.
+def scaling_of(kind: str | None, moments: Moments) -> Scaling:
+    """Scaling of one kind by moments, which the kind "sequence" ignores.
 
-    Parameters
-    ----------
-    kind : {"feature", "sequence"} or None
-        As in `Scaling`.
-
-    sequences : Sequences
-        Read once, block by block, in float64; not at all for kind "sequence".
-
-    Returns
-    -------
-    scaling : Scaling
-        A deviation that is zero, or no more than rounding of the mean, counts as 1. A feature
-        without any observed value has mean 0 and scale 1.
+    A deviation that is zero, or no more than rounding of the mean, counts as 1. A feature without
+    any observed value has mean 0 and scale 1.
     """
+    ones = np.ones_like(moments.mean)
     if kind == "sequence":
-        return Scaling(kind, np.zeros(sequences.n_features), np.ones(sequences.n_features))
-    blocks = (sequences.read(rows, dtype=np.float64) for rows in sequences.blocks(2**22))
-    mean, deviation = moments_of_observed(blocks)
-    return Scaling(kind, mean, _nonzero(deviation, mean) if kind else np.ones_like(mean))
+        return Scaling(kind, np.zeros_like(moments.mean), ones)
+    scale = _nonzero(np.sqrt(moments.variance), moments.mean) if kind else ones
+    return Scaling(kind, moments.mean, scale)
 
 
-def moments_of_observed(batches: Iterable[SequenceBatch]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each feature over all observed values.
+def observe(kind: str | None, sequences: Sequences) -> Moments:
+    """Moments that a scaling of one kind needs of sequences.
 
-    Parameters
-    ----------
-    batches : iterable of SequenceBatch
-        At least one; each is read once.
-
-    Returns
-    -------
-    mean, deviation : ndarray of shape (F,), dtype float64
-        0 for a feature without any observed value.
+    They are read once, block by block, in float64; not at all for kind "sequence".
     """
-    count = mean = squares = np.zeros(1)
+    blocks = [] if kind == "sequence" else sequences.blocks(2**22)
+    batches = (sequences.read(rows, dtype=np.float64) for rows in blocks)
+    return moments_of(batches, sequences.n_features)
+
+
+def moments_of(batches: Iterable[SequenceBatch], n_features: int) -> Moments:
+    """Moments of each of F features over the observed values of all steps of batches."""
+    moments = Moments.of_nothing(n_features)
     for batch in batches:
-        # Chan, Golub and LeVeque (1979), "Updating formulae and a pairwise algorithm for
-        # computing sample variances": moments about the mean are merged without cancellation.
-        more, its_mean, its_squares = _moments(batch.values, batch.mask, axis=(0, 1))
-        total = count + more
-        share = more / np.maximum(total, 1)
-        shift = its_mean - mean
-        mean = mean + shift * share
-        squares = squares + its_squares + np.square(shift) * count * share
-        count = total
-    return mean, np.sqrt(squares / np.maximum(count, 1))
+        count, mean, squares = _moments(batch.values, batch.mask, axis=(0, 1))
+        moments = moments.merge(Moments(count, mean, squares / np.maximum(count, 1)))
+    return moments
 
 
 def _moments(

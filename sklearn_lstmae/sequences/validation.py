@@ -216,10 +216,13 @@ def refuse_types(X: Any, name: str) -> None:
             f'Pass {name}.astype(float).filled(np.nan), with missing="mask".'
         )
     if isinstance(X, np.ndarray) and X.dtype.kind in "VMm":
-        raise TypeError(
-            f"{name} has dtype {X.dtype}, but numbers were expected. Fields of a structured "
-            "array become features with numpy.lib.recfunctions.structured_to_unstructured."
-        )
+        advice = {
+            "V": "Fields of a structured array become features with "
+            "numpy.lib.recfunctions.structured_to_unstructured.",
+            "M": "If times matter, pass the differences between them as a feature.",
+            "m": "Divide by a unit, such as numpy.timedelta64(1, 's'), to get numbers.",
+        }[X.dtype.kind]
+        raise TypeError(f"{name} has dtype {X.dtype}, but numbers were expected. {advice}")
 
 
 def _holds_arrays(X: Any) -> bool:
@@ -394,6 +397,20 @@ def _raise_nan(observed: np.ndarray, lengths: np.ndarray, first: int, name: str)
             "length, needs no padding."
         )
     raise ValueError(message)
+
+
+def check_same_layout(sequences: Sequences, more: Sequences, name: str) -> None:
+    """Raise where a second set of sequences, called ``name``, cannot be joined to those of X."""
+    written = []
+    for each in (sequences, more):
+        is_list = isinstance(each.source, list)
+        written.append(each.layout if is_list else f"{each.layout} with {each.width} timesteps")
+    if written[0] != written[1]:
+        raise ValueError(
+            f"X and {name} are written differently ({written[0]}; {written[1]}), so that they "
+            "cannot be joined: pass arrays of the same shape but for the first axis, or two lists "
+            "of (n_timesteps, n_features) arrays."
+        )
 
 
 def check_horizon(sequences: Sequences, horizon: Horizon) -> None:

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from sklearn_lstmae.engine.architecture import TIME_WAVELENGTHS, Architecture
+from sklearn_lstmae.engine.weights import weight_shapes
 
 
 def test_equal_descriptions_are_one_key(make_architecture):
@@ -99,3 +100,12 @@ def test_describing_a_network_needs_no_tensorflow():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_an_encoder_has_the_first_of_all_weights(make_architecture):
+    for changes in ({}, {"bottleneck": "cell", "hidden_units": ()}, {"variational": True}):
+        architecture = make_architecture(decoders=("reconstruct", "predict"), **changes)
+        shapes = weight_shapes(architecture.encoder)
+        assert shapes == weight_shapes(architecture)[: len(shapes)]
+        assert len(shapes) < len(weight_shapes(architecture))
+        assert architecture.encoder.code_width == architecture.code_width

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_lstmae.engine import steps as training_steps
+from sklearn_lstmae.engine import autoencoding
 from sklearn_lstmae.engine.network import Network
 from sklearn_lstmae.engine.program import (
     CACHED_PROGRAMS,
@@ -597,7 +597,7 @@ def test_a_conditional_decoder_is_trained_on_true_and_on_own_frames(conditional,
     mask = np.arange(5) < LENGTHS[:, np.newaxis]
     code = network.encoder(tf.constant(FRAMES), tf.constant(mask))
     for share in (0.0, 1.0):
-        monkeypatch.setattr(training_steps, "OWN_SHARE", share)
+        monkeypatch.setattr(autoencoding, "OWN_SHARE", share)
         program = Program(conditional.architecture)
         _, [errors], _ = steps_of(
             program,
@@ -622,7 +622,7 @@ def test_a_conditional_decoder_is_trained_on_true_and_on_own_frames(conditional,
 
 def test_a_conditional_step_is_the_same_when_compiled(conditional, monkeypatch):
     """But for which frames are its own: XLA draws other numbers from a seed."""
-    monkeypatch.setattr(training_steps, "OWN_SHARE", 1.0)
+    monkeypatch.setattr(autoencoding, "OWN_SHARE", 1.0)
     fresh = Program(conditional.architecture)
     graph, compiled = (
         steps_of(

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn_lstmae.engine import training
 from sklearn_lstmae.engine.inference import FittedNetwork
 from sklearn_lstmae.engine.plan import TrainingPlan
+from sklearn_lstmae.engine.progress import TrainedNetwork, TrainingState
 from sklearn_lstmae.engine.training import draw_order, learning_rates, train, uses_xla
 from sklearn_lstmae.sequences.frames import Horizon
 
@@ -445,6 +447,94 @@ def test_validation_rows_are_not_learned(architecture, reader, validation):
     with_some = train(architecture, PLAN, reader, validation)
     without = train(architecture, PLAN, reader)
     assert with_some.history["loss"] == without.history["loss"]
+
+
+# Going on --------------------------------------------------------------------------------
+
+
+def test_what_is_kept_goes_on_as_if_never_interrupted(noisy, architecture, validation):
+    plan, reader = noisy
+    plan = dataclasses.replace(plan, patience=2, epochs=6)
+    kept = []
+    expected = train(architecture, plan, reader, validation, keep=kept.append)
+    assert [one.n_epochs for one in kept] == list(range(1, expected.n_epochs + 1))
+    for one in kept:
+        again = train(architecture, plan, reader, validation, start=deepcopy(one))
+        assert_same_bits(again, expected)
+        for variable, same in zip(again.state.optimizer, expected.state.optimizer, strict=True):
+            assert_array_equal(variable, same)
+
+
+@pytest.mark.parametrize("resident_bytes", [0, 2**26])
+def test_pieces_at_a_constant_rate_are_one_training(
+    resident_bytes, noisy, architecture, monkeypatch
+):
+    monkeypatch.setattr(training, "RESIDENT_BYTES", resident_bytes)
+    plan, reader = noisy
+    plan = dataclasses.replace(plan, scheduled=False)
+    whole = train(architecture, plan, reader)
+    pieces, state = [], None
+    for n_epochs in (1, 2, 1):
+        start = None if state is None else TrainedNetwork(state)
+        piece = dataclasses.replace(plan, epochs=n_epochs)
+        pieces.append(train(architecture, piece, reader, start=start))
+        state = pieces[-1].state
+    losses = [loss for piece in pieces for loss in piece.history["loss"]]
+    assert losses == whole.history["loss"]
+    assert (state.n_epochs, state.n_steps) == (4, 12)
+    for value, same in zip(state.weights, whole.weights, strict=True):
+        assert_array_equal(value, same)
+
+
+def test_weights_without_an_optimizer_begin_it_anew(architecture, reader):
+    first = train(architecture, make_plan(seed=4), reader)
+    start = TrainedNetwork(TrainingState(first.weights))
+    trained = train(architecture, make_plan(learning_rate=0.0), reader, start=start)
+    assert trained.state.optimizer[0] == 12  # steps
+    assert (trained.state.n_epochs, trained.state.n_steps) == (4, 12)
+    for value, same in zip(trained.weights, first.weights, strict=True):
+        assert_array_equal(value, same)
+
+
+def test_a_training_that_is_over_does_not_go_on(architecture, reader, validation):
+    for plan in (PLAN, make_plan(epochs=9, patience=1, learning_rate=0.0)):
+        trained = train(architecture, plan, reader, validation)
+        assert_same_bits(train(architecture, plan, reader, validation, start=trained), trained)
+
+
+def test_a_report_is_asked_again_about_the_epoch_that_was_kept(architecture, reader):
+    kept = []
+    expected = train(architecture, PLAN, reader, report=Recorder(stop_at=2), keep=kept.append)
+    assert len(kept) == 2  # before the report of the epoch
+    report = Recorder(stop_at=2)
+    assert_same_bits(train(architecture, PLAN, reader, report=report, start=kept[1]), expected)
+    assert report.epochs == [2]
+    assert report.losses == [{name: values[-1] for name, values in expected.history.items()}]
+
+
+def test_what_was_kept_does_not_change(architecture, reader, validation):
+    kept, copies = [], []
+
+    def keep(trained):
+        kept.append(trained)
+        copies.append(deepcopy(trained))
+
+    train(architecture, PLAN, reader, validation, keep=keep)
+    for one, same in zip(kept, copies, strict=True):
+        assert_same_bits(one, same)
+        for name in ("weights", "optimizer"):
+            for value, before in zip(
+                getattr(one.state, name), getattr(same.state, name), strict=True
+            ):
+                assert_array_equal(value, before)
+
+
+def test_the_start_is_left_alone(architecture, reader):
+    kept = []
+    train(architecture, PLAN, reader, keep=kept.append)
+    before = deepcopy(kept[0])
+    train(architecture, PLAN, reader, start=kept[0])
+    assert_same_bits(kept[0], before)
 
 
 # Losses that are not finite --------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_lstmae.sequences.batch import SequenceBatch, Sequences, pad, to_layout, unpad
+from sklearn_lstmae.sequences.batch import SequenceBatch, Sequences, join, pad, to_layout, unpad
 
 LENGTHS = st.lists(st.integers(1, 6), min_size=1, max_size=5)
 
@@ -188,3 +188,19 @@ def test_to_layout_writes_sequences_as_the_user_does(layout, lengths, shapes):
         assert [sequence.shape for sequence in written] == shapes
     for row, length in enumerate(lengths):
         np.testing.assert_array_equal(np.ravel(written[row]), values[row, :length, 0])
+
+
+@pytest.mark.parametrize("layout", ["2d", "3d", "list", "list-1d"])
+def test_joined_sequences_are_written_as_the_user_writes_them(layout):
+    lengths = [3, 3, 3] if layout in ("2d", "3d") else [3, 1, 2]
+    n_features = 1 if layout in ("2d", "list-1d") else 2
+    arrays = [np.arange(float(t * n_features)).reshape(t, n_features) for t in lengths]
+    whole = arrays if "list" in layout else np.stack(arrays)
+    parts = [
+        Sequences(whole[rows], np.array(lengths[rows]), layout) for rows in (slice(1), slice(1, 3))
+    ]
+    expected = to_layout(pad(arrays).values, np.array(lengths), layout)
+    joined = join(*parts)
+    assert type(joined) is type(expected)
+    for one, other in zip(joined, expected, strict=True):
+        np.testing.assert_array_equal(one, other)

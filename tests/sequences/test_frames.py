@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_lstmae.sequences.batch import Sequences, pad
 from sklearn_lstmae.sequences.frames import FrameReader, Horizon, cut, put, round_up
-from sklearn_lstmae.sequences.scaling import Scaling, fit_scaling
+from sklearn_lstmae.sequences.scaling import Scaling, observe, scaling_of
 
 LENGTHS = [5, 1, 4, 6]
 
@@ -23,7 +23,8 @@ def arrays_of(lengths):
 def make_reader(source, patch_size, *, lengths=LENGTHS, has_missing=False, kind=None):
     layout = "list" if isinstance(source, list) else "3d"
     sequences = Sequences(source, np.array(lengths), layout, has_missing)
-    return FrameReader(sequences, fit_scaling(kind, sequences), patch_size)
+    scaling = scaling_of(kind, observe(kind, sequences))
+    return FrameReader(sequences, scaling, patch_size)
 
 
 @pytest.mark.parametrize("patch_size", [1, 2, 4, 7])
@@ -102,6 +103,15 @@ def test_a_row_reads_the_same_beside_any_others(rows, has_missing):
     block, whole = reader.read(rows, 3), reader.read(slice(None), 3)
     assert_array_equal(block.frames("reconstruct"), whole.frames("reconstruct")[rows])
     assert_array_equal(block.statistics, whole.statistics[rows])
+
+
+def test_classes_stay_with_their_rows():
+    reader = replace(make_reader(arrays_of(LENGTHS), 1), classes=np.array([5, 6, 7, 8]))
+    subset = reader.subset(np.array([3, 1, 0]))
+    assert_array_equal(subset.classes, [8, 6, 5])
+    assert_array_equal(subset.read(np.array([2, 0]), 6).classes, [5, 8])
+    assert_array_equal(reader.read(slice(1, 3), 6).classes, [6, 7])
+    assert make_reader(arrays_of(LENGTHS), 1).read(slice(None), 6).classes is None
 
 
 @given(st.data())

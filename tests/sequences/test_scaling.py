@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_lstmae.sequences.batch import SequenceBatch, Sequences
-from sklearn_lstmae.sequences.scaling import Scaling, fit_scaling, moments_of_observed
+from sklearn_lstmae.sequences.scaling import Moments, Scaling, observe, scaling_of
 
 KINDS = ["feature", "sequence", None]
 
@@ -21,7 +21,7 @@ def sequences_of(X, lengths=None):
 
 def scale(kind, X, lengths=None, seen=None):
     sequences = sequences_of(X, lengths)
-    scaling = fit_scaling(kind, sequences)
+    scaling = scaling_of(kind, observe(kind, sequences))
     batch = sequences.read(slice(None), dtype=np.float64)
     return scaling, batch, *scaling.apply(batch, seen)
 
@@ -68,12 +68,43 @@ def test_feature_scaling_is_that_of_standard_scaler(X):
     assert statistics is None
 
 
-def test_moments_do_not_depend_on_the_blocks(X):
-    sequences = sequences_of(X, LENGTHS)
-    whole = moments_of_observed([sequences.read(slice(None), dtype=np.float64)])
-    rows = (np.array([row]) for row in range(6))
-    single = moments_of_observed(sequences.read(row, dtype=np.float64) for row in rows)
-    assert_allclose(whole, single, rtol=1e-6)
+def parts_of(moments):
+    return [moments.count, moments.mean, moments.variance]
+
+
+@pytest.mark.parametrize("cuts", [[3], [1, 2, 3, 4, 5], [0, 6]])
+def test_moments_do_not_depend_on_the_pieces(cuts, X):
+    whole = observe("feature", sequences_of(X, LENGTHS))
+    merged = Moments.of_nothing(3)
+    for rows in np.split(np.arange(6), cuts):
+        if len(rows):
+            merged = merged.merge(observe(None, sequences_of(X[rows], np.array(LENGTHS)[rows])))
+    assert_allclose(parts_of(merged), parts_of(whole), rtol=1e-9)
+    assert whole.count.tolist() == [37, 37, 38]
+
+
+def test_moments_of_a_feature_that_is_observed_late_are_those_of_its_values(X):
+    unseen = X.copy()
+    unseen[:, :, 1] = np.nan
+    before, after = (observe("feature", sequences_of(values)) for values in (unseen, X))
+    merged = before.merge(after)
+    assert_array_equal(merged.count, before.count + after.count)
+    assert_allclose(merged.mean[1], after.mean[1])
+    assert_allclose(merged.variance[1], after.variance[1])
+
+
+def test_nothing_changes_no_moments(X):
+    moments = observe("feature", sequences_of(X))
+    nothing = Moments.of_nothing(3)
+    for merged in (moments.merge(nothing), nothing.merge(moments)):
+        assert_array_equal(parts_of(merged), parts_of(moments))
+
+
+def test_merged_moments_keep_small_deviations_on_a_large_offset():
+    noise = 1e6 + 1e-2 * np.random.default_rng(0).normal(size=(50, 20, 1))
+    halves = [observe("feature", sequences_of(half)) for half in np.split(noise, 2)]
+    merged = halves[0].merge(halves[1])
+    assert_allclose(np.sqrt(merged.variance), noise.std(), rtol=1e-6)
 
 
 def test_small_changes_on_a_large_offset_survive():

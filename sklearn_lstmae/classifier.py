@@ -1,0 +1,474 @@
+"""LSTMAutoencoderClassifier: classes of sequences, learned from few labels."""
+
+import warnings
+from copy import copy
+from functools import partial
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import _fit_context as fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import assert_all_finite, check_consistent_length, get_tags
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.extmath import softmax
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from sklearn_lstmae._callbacks import CallbackSupportMixin, FitReport
+from sklearn_lstmae._fitting import (
+    CLASSES_OUTCOME,
+    check_counts,
+    draw_seed,
+    keep_state_on_failure,
+    split,
+    warn_of_outcome,
+)
+from sklearn_lstmae._versions import PickledWithVersionsMixin
+from sklearn_lstmae.engine.architecture import Architecture
+from sklearn_lstmae.engine.plan import TrainingPlan
+from sklearn_lstmae.engine.weights import weight_shapes
+from sklearn_lstmae.sequences.batch import join
+from sklearn_lstmae.sequences.frames import FrameReader
+from sklearn_lstmae.sequences.scaling import Scaling
+from sklearn_lstmae.sequences.validation import SequenceSpec, check_same_layout, check_sequences
+from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, positive, positive_int
+
+# What scikit-learn knows of the columns of X.
+COLUMNS = ("n_features_in_", "feature_names_in_")
+
+
+class LSTMAutoencoderClassifier(
+    PickledWithVersionsMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
+):
+    """Tell the classes of sequences, of which few need to have a label.
+
+    An autoencoder first learns, without labels, from all sequences there are; then a linear layer
+    with a softmax, the head, learns from the labeled ones to read classes from its codes, and the
+    encoder learns with it. ``X`` is whatever the autoencoder takes: array of shape (N, T) or
+    (N, T, F), DataFrame, or list of (T_i, F), with NaN if the autoencoder has ``missing="mask"``.
+
+    Parameters
+    ----------
+    autoencoder : LSTMAutoencoderTransformer, FrozenEstimator or None, default=None
+        A clone of it is pre-trained on the sequences of ``fit``. None is one with default
+        parameters. A `sklearn.frozen.FrozenEstimator` around a fitted one is used as it is; it is
+        never changed. Its ``optimizer``, ``clipnorm``, ``dropout`` and ``noise`` are those of the
+        classifier's training, too.
+
+    fine_tune : bool, default=True
+        The encoder learns with the head. False: only the head does, from codes that stay as they
+        are, without ``dropout`` and ``noise``.
+
+    epochs : int, default=50
+        Passes over the labeled sequences.
+
+    learning_rate : float, default=3e-3
+        Its peak; the schedule is the autoencoder's.
+
+    batch_size : int, default=32
+        Sequences of a minibatch.
+
+    class_weight : dict, "balanced" or None, default=None
+        What an error on each class counts for: {class: weight}, 1 for a class that is not named;
+        "balanced" is in inverse proportion to how often a class occurs; None counts all errors
+        alike. Only the proportions of weights matter.
+
+    early_stopping : bool, default=False
+        Set part of the labeled sequences aside, the same part of each class, stop when the loss on
+        them no longer falls, and keep the best weights. Pre-training sees them, without labels.
+
+    validation_fraction : float, default=0.1
+        The part that ``early_stopping`` sets aside.
+
+    patience : int, default=10
+        Epochs without a better validation loss after which ``early_stopping`` stops.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the order of sequences, dropout, noise and the validation part. When given, it
+        is also set on the clone of ``autoencoder``; None leaves that one's own. Global random
+        states are neither read nor changed.
+
+    verbose : int, default=0
+        Of the classifier's own training: 0 is silent, 1 shows one progress line, 2 prints a line
+        an epoch. Pre-training has the autoencoder's ``verbose``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (G,)
+        The classes, sorted.
+
+    autoencoder_ : LSTMAutoencoderTransformer
+        The pre-trained autoencoder, as it was before the classifier's training: its weights are
+        not fine-tuned.
+
+    weights_ : list of ndarray
+        Weights of the encoder, fine-tuned or not, float32; then kernel (C, G) and bias (G,) of the
+        head, float64, C being the columns that ``autoencoder_.transform`` returns.
+
+    history_ : dict of lists of float
+        Of each epoch "loss" (cross-entropy in nats, weighted by class) and "accuracy", as seen in
+        training, and with ``early_stopping`` "val_loss" and "val_accuracy".
+
+    n_epochs_ : int
+        Epochs that were run.
+
+    best_epoch_ : int
+        Epoch, from 1, that ``weights_`` are of.
+
+    loss_ : float
+        Loss of the fitted model on the sequences it learned from, without dropout and noise.
+
+    baseline_loss_ : float
+        Loss of saying for each sequence how often each class occurs.
+
+    n_features_in_ : int
+        T for X of shape (N, T), else F.
+
+    feature_names_in_ : ndarray of str
+        Names of the columns of the DataFrame(s) of ``fit``.
+
+    Notes
+    -----
+    The head reads what ``transform`` of the autoencoder returns: all of a sequence is encoded, also
+    with a ``horizon``; of a variational encoder the mean code is read; with ``scaling="sequence"``
+    the appended means and log-deviations are read, too. Its columns are brought to mean 0 and
+    deviation 1 for training, which ``weights_`` then have in them.
+
+    The probabilities of a sequence do not depend, to the bit, on the other rows. Programs are
+    compiled once in a process for each architecture and number of classes.
+
+    There is no ``sample_weight``: training by minibatches cannot make a weight of 2 equal a
+    repeated sample, as scikit-learn demands.
+
+    References
+    ----------
+    Dai, Le: "Semi-supervised Sequence Learning", NIPS 2015, pre-train the LSTM of a classifier as
+    an autoencoder.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_lstmae import LSTMAutoencoderClassifier, LSTMAutoencoderTransformer
+    >>> slow, fast = (np.sin(f * np.arange(20) + np.arange(40)[:, np.newaxis]) for f in (0.3, 0.9))
+    >>> X, y = np.concatenate([slow[:3], fast[:3]]), np.repeat(["slow", "fast"], 3)
+    >>> autoencoder = LSTMAutoencoderTransformer(latent_dim=4, epochs=20)
+    >>> classifier = LSTMAutoencoderClassifier(autoencoder, random_state=0)
+    >>> classifier.fit(X, y, X_unlabeled=np.concatenate([slow[3:20], fast[3:20]]))
+    LSTMAutoencoderClassifier(autoencoder=LSTMAutoencoderTransformer(epochs=20,
+                                                                     latent_dim=4),
+                              random_state=0)
+    >>> classifier.predict(np.concatenate([slow[38:], fast[38:]]))
+    array(['slow', 'slow', 'fast', 'fast'], dtype='<U4')
+    """
+
+    _parameter_constraints = {
+        "autoencoder": [LSTMAutoencoderTransformer, FrozenEstimator, None],
+        "fine_tune": ["boolean"],
+        "epochs": [positive_int],
+        "learning_rate": [positive],
+        "batch_size": [positive_int],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "patience": [positive_int],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        autoencoder=None,
+        *,
+        fine_tune=True,
+        epochs=50,
+        learning_rate=3e-3,
+        batch_size=32,
+        class_weight=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        patience=10,
+        random_state=None,
+        verbose=0,
+    ):
+        self.autoencoder = autoencoder
+        self.fine_tune = fine_tune
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, X_unlabeled=None):
+        """Pre-train the autoencoder, then train the classifier.
+
+        Parameters
+        ----------
+        X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
+            The sequences.
+
+        y : array-like of shape (N,)
+            Their classes: numbers or strings, of at least two kinds.
+
+        X_unlabeled : like X, default=None
+            Further sequences for pre-training, in the layout of X. They are copied beside X, out of
+            a memory map too. Not with a FrozenEstimator.
+
+        Returns
+        -------
+        self : LSTMAutoencoderClassifier
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If X is not a set of sequences, y not classes of them, if the autoencoder cannot be
+            fitted, if parameters contradict each other, or if loss or weights stop being finite.
+            The state of an earlier fit is kept.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If the fit is no better than saying how often each class occurs, or if early stopping
+            never stopped; and those of the autoencoder's ``fit``.
+        """
+        check_counts(self, ("epochs", "batch_size", "patience"))
+        with keep_state_on_failure(self):
+            if isinstance(self.autoencoder, FrozenEstimator):
+                labeled = self._take_frozen(X, X_unlabeled)
+                self.classes_, classes = check_classes(self, y, labeled)
+            else:
+                labeled, unlabeled = self._check(X, X_unlabeled)
+                self.classes_, classes = check_classes(self, y, labeled)
+                self.autoencoder_ = self._pretrain(X, labeled, unlabeled)
+            with FitReport(self, self.epochs, X, y) as report:
+                self.__dict__.update(self._train(labeled, classes, report))
+                report.finish(vars(self))
+        warn_of_outcome(self, self.n_epochs_, CLASSES_OUTCOME)
+        return self
+
+    def predict(self, X):
+        """Tell the class of each sequence.
+
+        Parameters
+        ----------
+        X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
+            The sequences.
+
+        Returns
+        -------
+        classes : ndarray of shape (N,)
+            The most probable of ``classes_``.
+        """
+        scores = self._scores(X)
+        return self.classes_[scores.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Tell the probability of each class.
+
+        Parameters
+        ----------
+        X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
+            The sequences.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (N, G), float64
+            In the order of ``classes_``; each row sums to 1.
+        """
+        return softmax(self._scores(X), copy=False)
+
+    def __sklearn_tags__(self):
+        """Input as the autoencoder takes it."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self._autoencoder).input_tags
+        return tags
+
+    @property
+    def _autoencoder(self):
+        return LSTMAutoencoderTransformer() if self.autoencoder is None else self.autoencoder
+
+    @property
+    def _architecture(self):
+        return Architecture.from_dict(self.autoencoder_.configuration_["architecture"]).encoder
+
+    def _take_frozen(self, X, X_unlabeled):
+        """Validate X for a pre-trained autoencoder, which becomes the fitted one."""
+        if X_unlabeled is not None:
+            raise ValueError(
+                "X_unlabeled is for pre-training, which autoencoder=FrozenEstimator(...) excludes: "
+                "leave X_unlabeled out, or pass the transformer itself as autoencoder."
+            )
+        model = self.autoencoder.estimator
+        if not isinstance(model, LSTMAutoencoderTransformer):
+            raise ValueError(
+                "autoencoder is a FrozenEstimator of a "
+                f"{type(model).__name__}: freeze a fitted LSTMAutoencoderTransformer."
+            )
+        check_is_fitted(model)
+        model._validate_params()
+        # A copy, so that whoever fits the original anew does not change this model.
+        self.autoencoder_ = copy(model)
+        take_over_columns(self, model)
+        return self._check_fitted(X)
+
+    def _check(self, X, X_unlabeled):
+        """Validate the sequences of fit."""
+        autoencoder = self._autoencoder
+        autoencoder._validate_params()
+        missing = autoencoder.missing
+        labeled = check_sequences(self, X, missing=missing)
+        if X_unlabeled is None:
+            return labeled, None
+        spec = SequenceSpec(labeled.layout, labeled.n_features)
+        name = "X_unlabeled"
+        unlabeled = check_sequences(self, X_unlabeled, missing=missing, fitted=spec, name=name)
+        check_same_layout(labeled, unlabeled, name)
+        return labeled, unlabeled
+
+    def _pretrain(self, X, labeled, unlabeled):
+        """Fit a clone of the autoencoder on all sequences."""
+        autoencoder = clone(self._autoencoder)
+        if self.random_state is not None:
+            autoencoder.set_params(random_state=self.random_state)
+        if unlabeled is None:
+            return autoencoder.fit(X)
+        autoencoder.fit(join(labeled, unlabeled))
+        take_over_columns(autoencoder, self)
+        return autoencoder
+
+    def _train(self, sequences, classes, report):
+        """Fitted attributes that training on validated sequences makes."""
+        from sklearn_lstmae.engine.classification import FittedClassifier, train_classifier
+
+        architecture, seed = self._architecture, draw_seed(self.random_state)
+        learning, validation = self._read(sequences, classes), None
+        if self.early_stopping:
+            learning, validation = split(learning, self.validation_fraction, seed, classes)
+        shares = weigh_classes(self.class_weight, self.classes_, learning.classes)
+        encoder = self.autoencoder_.weights_[: len(weight_shapes(architecture))]
+        trained = train_classifier(
+            architecture,
+            self._make_plan(shares, seed),
+            encoder,
+            partial(regress, learning.classes, shares),
+            learning,
+            validation,
+            fine_tune=bool(self.fine_tune),
+            report=report.listener(lambda weights: {"weights_": weights}),
+        )
+        loss, _ = FittedClassifier(architecture, trained.weights).judge(learning, shares)
+        return {
+            "weights_": trained.weights,
+            "history_": trained.history,
+            "n_epochs_": len(trained.history["loss"]),
+            "best_epoch_": trained.best_epoch,
+            "loss_": loss,
+            "baseline_loss_": entropy(shares, learning.classes),
+        }
+
+    def _make_plan(self, shares, seed):
+        autoencoder = self.autoencoder_
+        return TrainingPlan(
+            epochs=int(self.epochs),
+            batch_size=int(self.batch_size),
+            learning_rate=float(self.learning_rate),
+            loss="cross_entropy",
+            optimizer=autoencoder.optimizer,
+            clipnorm=None if autoencoder.clipnorm is None else float(autoencoder.clipnorm),
+            dropout=float(autoencoder.dropout),
+            noise=float(autoencoder.noise),
+            shares=tuple(shares.tolist()),
+            kl_weight=0.0,
+            patience=int(self.patience) if self.early_stopping else None,
+            seed=seed,
+        )
+
+    def _scores(self, X):
+        """Logarithms of probabilities, but for a constant: (N, G)."""
+        check_is_fitted(self)
+        from sklearn_lstmae.engine.classification import FittedClassifier
+
+        reader = self._read(self._check_fitted(X))
+        return FittedClassifier(self._architecture, self.weights_).scores(reader)
+
+    def _check_fitted(self, X):
+        """Validate X for a fitted autoencoder -> Sequences."""
+        configuration = self.autoencoder_.configuration_
+        spec = SequenceSpec(configuration["layout"], configuration["architecture"]["n_features"])
+        return check_sequences(self, X, missing=configuration["missing"], fitted=spec)
+
+    def _read(self, sequences, classes=None):
+        model = self.autoencoder_
+        scaling = Scaling(model.configuration_["scaling"], model.mean_, model.scale_)
+        return FrameReader(sequences, scaling, self._architecture.patch_size, classes=classes)
+
+
+def check_classes(classifier, y, sequences):
+    """Classes (G,), and which of them each sequence has (N,)."""
+    if y is None:
+        raise ValueError(
+            f"{type(classifier).__name__} requires y to be passed, but the target y is None: pass "
+            "the classes of X; sequences without one belong to X_unlabeled."
+        )
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
+    check_consistent_length(sequences, y)
+    check_classification_targets(y)
+    classes, numbers = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"y has one class only, {classes[0]!r}; {type(classifier).__name__} needs sequences of "
+            "at least two classes."
+        )
+    return classes, numbers
+
+
+def weigh_classes(class_weight, classes, numbers):
+    """What errors on each class count for, 1 in the mean over sequences: (G,), (N,) -> (G,)."""
+    weights = compute_class_weight(class_weight, classes=classes, y=classes[numbers])
+    weights = np.asarray(weights, np.float64)
+    mean = weights[numbers].mean()
+    if (weights < 0).any() or not 0 < mean < np.inf:
+        raise ValueError(
+            f"class_weight={class_weight!r} should give each class a finite weight of at least 0, "
+            "and a class of y more than 0."
+        )
+    return weights / mean
+
+
+def regress(numbers, shares, columns):
+    """Kernel (C, G) and bias (G,) of a logistic regression of classes (N,) on columns (N, C)."""
+    # Imported here since linear_model is slow to import.
+    from sklearn.linear_model import LogisticRegression
+
+    regression = LogisticRegression()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it is only where training starts
+        regression.fit(columns, numbers, sample_weight=shares[numbers])
+    coefficients, intercepts = regression.coef_, regression.intercept_  # (G, C), (G,)
+    if len(shares) == 2:  # one row, of the second class against the first
+        coefficients = np.vstack([-coefficients, coefficients]) / 2
+        intercepts = np.concatenate([-intercepts, intercepts]) / 2
+    return coefficients.T, intercepts
+
+
+def entropy(shares, numbers):
+    """Cross-entropy, in nats, of saying how often each class occurs: (G,), (N,) -> float."""
+    often = shares * np.bincount(numbers, minlength=len(shares)) / len(numbers)  # (G,)
+    often = often[often > 0]
+    return float(-(often * np.log(often)).sum())
+
+
+def take_over_columns(estimator, other):
+    """Give an estimator what another one knows of the columns of X."""
+    for name in COLUMNS:
+        vars(estimator).pop(name, None)
+    estimator.__dict__.update({name: vars(other)[name] for name in COLUMNS if name in vars(other)})

@@ -1,0 +1,164 @@
+"""ReconstructionDisplay: sequences and what a decoder makes of them."""
+
+import numpy as np
+from sklearn.utils import _safe_indexing as take_rows
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils.validation import _num_samples
+
+from sklearn_lstmae.displays._drawing import (
+    BLUE,
+    GRAY,
+    VERMILION,
+    dots_at_gaps,
+    feature_names_of,
+    label_panels,
+    legend_of_panels,
+    line_style,
+    make_panels,
+    places_of,
+    whole_numbers,
+)
+
+
+class ReconstructionDisplay:
+    """Sequences and what a decoder makes of them, one panel a feature and sequence.
+
+    Parameters
+    ----------
+    originals : list of S arrays of shape (T_i, F)
+        NaN, a missing value, leaves a gap.
+
+    reconstructions : list of S arrays of shape (H_i, F)
+        What the decoder says of the last H_i steps of each; of all of them, if H_i is T_i.
+
+    samples : list of S numbers
+        What the sequences are called.
+
+    feature_names : list of F str
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes, of shape (F, S)
+    figure_ : matplotlib Figure
+    original_lines_, lines_ : ndarray of matplotlib Line2D, of shape (F, S)
+        The sequences, and the reconstructions.
+    fills_ : ndarray of matplotlib PolyCollection, of shape (F, S)
+        The areas between them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_lstmae import LSTMAutoencoderTransformer, ReconstructionDisplay
+    >>> X = np.sin(np.linspace(0, 6, 20) + np.arange(50)[:, np.newaxis])
+    >>> autoencoder = LSTMAutoencoderTransformer(latent_dim=2, epochs=2, random_state=0).fit(X)
+    >>> ReconstructionDisplay.from_estimator(autoencoder, X, samples=[0, 1])
+    <...>
+    """
+
+    def __init__(self, *, originals, reconstructions, samples, feature_names):
+        self.originals = originals
+        self.reconstructions = reconstructions
+        self.samples = samples
+        self.feature_names = feature_names
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, *, samples=0, features=None, task=None, ax=None, **kwargs
+    ):
+        """Reconstruct some of the sequences, and draw them.
+
+        Parameters
+        ----------
+        estimator : LSTMAutoencoderTransformer
+            A fitted one.
+
+        X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
+            The sequences.
+
+        samples : int or list of int, default=0
+            Which of the sequences.
+
+        features : list of int or str, default=None
+            Which of the features; None for all.
+
+        task : {"reconstruct", "predict"}, default=None
+            As in `LSTMAutoencoderTransformer.reconstruct`.
+
+        ax : matplotlib Axes or array of them of shape (F, S), default=None
+            Where to draw: an Axes is divided. None makes a figure.
+
+        **kwargs
+            For matplotlib's `plot`, for the reconstructions.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        rows = np.arange(_num_samples(X))[np.atleast_1d(samples)]
+        chosen = take_rows(X, rows)
+        result = estimator.reconstruct(chosen, task=task)
+        originals, reconstructions = (_as_sequences(part, result) for part in (chosen, result))
+        names = feature_names_of(estimator, originals[0].shape[1])
+        columns = places_of(features, names, "features")
+        return cls(
+            originals=[sequence[:, columns] for sequence in originals],
+            reconstructions=[sequence[:, columns] for sequence in reconstructions],
+            samples=rows.tolist(),
+            feature_names=[names[column] for column in columns],
+        ).plot(ax, **kwargs)
+
+    def plot(self, ax=None, **kwargs):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or array of them of shape (F, S), default=None
+            Where to draw: an Axes is divided. None makes a figure.
+
+        **kwargs
+            For matplotlib's `plot`, for the reconstructions.
+
+        Returns
+        -------
+        self : ReconstructionDisplay
+        """
+        shape = len(self.feature_names), len(self.samples)
+        self.axes_ = make_panels(self, ax, shape, sharex="col", sharey="row")
+        self.figure_ = self.axes_[0, 0].figure
+        self.original_lines_, self.lines_, self.fills_ = (np.empty(shape, object) for _ in range(3))
+        style = line_style({"color": BLUE, "label": "decoded"}, kwargs)
+        for place in np.ndindex(shape):
+            panel, (feature, sample) = self.axes_[place], place
+            original = self.originals[sample][:, feature]  # (T,)
+            decoded = self.reconstructions[sample][:, feature]  # (H,)
+            steps = np.arange(len(original))
+            said = steps[len(original) - len(decoded) :]
+            [self.original_lines_[place]] = panel.plot(
+                steps, original, color=GRAY, label="original", **dots_at_gaps(original)
+            )
+            [self.lines_[place]] = panel.plot(said, decoded, **dots_at_gaps(decoded) | style)
+            self.fills_[place] = panel.fill_between(
+                said, original[said], decoded, color=VERMILION, alpha=0.3, lw=0, label="error"
+            )
+            whole_numbers(panel)
+        label_panels(
+            self.axes_, [f"sequence {sample}" for sample in self.samples], self.feature_names
+        )
+        legend_of_panels(self.axes_)
+        return self
+
+
+def _as_sequences(X, result):
+    """Sequences as `reconstruct` takes and returns them -> list of (T_i, F).
+
+    ``result`` is what it returned: an array has NaN after the ends of sequences.
+    """
+    # To go through a table means to go through its columns; an array has its sequences as rows.
+    rows = X if isinstance(X, (list, tuple)) else np.asarray(X)
+    arrays = [np.asarray(sequence, dtype=np.float64) for sequence in rows]
+    arrays = [array.reshape(len(array), -1) for array in arrays]
+    if isinstance(result, list):
+        return arrays
+    present = [np.flatnonzero(~np.isnan(array).all(axis=1)) for array in arrays]
+    return [array[: 1 + steps[-1]] for array, steps in zip(arrays, present, strict=True)]

@@ -1,0 +1,181 @@
+"""Keras models that start from the encoder of a fitted transformer, for scikeras and Keras alike.
+
+`classifier_fn` and `regressor_fn` make what ``scikeras.wrappers.KerasClassifier(model=...)`` and
+``KerasRegressor`` take: a function that builds a fresh model. Neither this module nor any other of
+this package imports scikeras. Who uses scikeras 0.13 should know what it does:
+
+- Its estimators do not tell scikit-learn 1.6 and later that they are classifiers or regressors, so
+  that a search does not stratify its folds, and scorers take one for the other. `EstimatorTags`
+  mends that.
+- Importing it changes how each ``keras.Model``, loss, metric and optimizer is pickled and copied.
+- With a ``random_state`` it sets the global seeds of Python, NumPy and TensorFlow while it builds
+  and trains, and makes TensorFlow deterministic; afterwards it puts back what was, but TensorFlow's
+  generator begins anew. Do not use it in several threads. A ``RandomState`` counts as seed 0.
+- It takes arrays only, of equal length and without NaN.
+
+The estimators of this package give the same bits before and after.
+"""
+
+import functools
+
+import numpy as np
+from sklearn.utils import ClassifierTags, RegressorTags
+from sklearn.utils.validation import check_is_fitted
+
+
+class EstimatorTags:
+    """First base of a subclass of scikeras' estimators: tells scikit-learn what they are.
+
+    Examples
+    --------
+    ::
+
+        class Classifier(EstimatorTags, KerasClassifier):
+            pass
+    """
+
+    _estimator_type: str  # of the other base
+
+    def __sklearn_tags__(self):
+        """What scikit-learn's own mixins would say, had they been the first bases."""
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.estimator_type = self._estimator_type
+        if tags.estimator_type == "classifier":
+            tags.classifier_tags = ClassifierTags()
+        else:
+            tags.regressor_tags = RegressorTags()
+        tags.target_tags.required = True
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def classifier_fn(transformer, n_classes, *, hidden_units=(), trainable=True):
+    """Make a function that builds a classifier on top of the fitted encoder.
+
+    The model reads x of shape (n, T, F), or (n, T) if the transformer was fitted to such, in
+    original units and all of whose steps are real; for sequences of unequal length put layers of
+    yours on ``transformer.to_keras()``, which has a mask. It says probabilities (n, n_classes) and
+    is not compiled: a loss for it is "sparse_categorical_crossentropy".
+
+    Parameters
+    ----------
+    transformer : LSTMAutoencoderTransformer
+        A fitted one. It stays as it is: each model trains a copy of its weights.
+
+    n_classes : int
+        Units of the softmax.
+
+    hidden_units : tuple of int, default=()
+        Widths of dense layers (ReLU) between the code and the output.
+
+    trainable : bool, default=True
+        Whether the encoder is trained, too; else only the layers after it are.
+
+    Returns
+    -------
+    build : callable (*, hidden_units, trainable) -> keras.Model
+        Its arguments replace those above, as scikeras' ``model__hidden_units`` does.
+
+    See Also
+    --------
+    regressor_fn : The same for numbers.
+    EstimatorTags : Needed for a search with scikeras.
+
+    Examples
+    --------
+    ::
+
+        class Classifier(EstimatorTags, KerasClassifier):
+            pass
+
+        model = Classifier(
+            classifier_fn(transformer, n_classes=10),
+            loss="sparse_categorical_crossentropy",
+            optimizer="adam",
+            epochs=20,
+        )
+        grid = {"optimizer__learning_rate": [1e-3, 1e-4], "model__trainable": [True, False]}
+        search = GridSearchCV(model, grid).fit(X, y)
+    """
+    return _build_fn(transformer, n_classes, "softmax", hidden_units, trainable)
+
+
+def regressor_fn(transformer, n_outputs=1, *, hidden_units=(), trainable=True):
+    """Make a function that builds a regressor on top of the fitted encoder.
+
+    As `classifier_fn`, but the model says numbers (n, n_outputs); a loss for it is "mse".
+
+    Parameters
+    ----------
+    transformer : LSTMAutoencoderTransformer
+        A fitted one. It stays as it is: each model trains a copy of its weights.
+
+    n_outputs : int, default=1
+        Columns of the target.
+
+    hidden_units : tuple of int, default=()
+        Widths of dense layers (ReLU) between the code and the output.
+
+    trainable : bool, default=True
+        Whether the encoder is trained, too; else only the layers after it are.
+
+    Returns
+    -------
+    build : callable (*, hidden_units, trainable) -> keras.Model
+        As of `classifier_fn`.
+    """
+    return _build_fn(transformer, n_outputs, "linear", hidden_units, trainable)
+
+
+def _build_fn(transformer, n_outputs, activation, hidden_units, trainable):
+    check_is_fitted(transformer)
+    # Not a closure, which could not be pickled.
+    return functools.partial(
+        _build,
+        transformer,
+        n_outputs,
+        activation,
+        hidden_units=hidden_units,
+        trainable=trainable,
+    )
+
+
+def _build(transformer, n_outputs, activation, *, hidden_units, trainable):
+    """A fresh keras.Model from x in original units to the outputs."""
+    encoder = transformer.to_keras("encoder")
+    import keras
+
+    encoder.trainable = trainable
+    is_flat = transformer.configuration_["layout"] in ("2d", "list-1d")
+    x = keras.Input((None,) if is_flat else (None, len(transformer.mean_)), name="x")
+    values = x[:, :, None] if is_flat else x  # (n, T, F)
+    scaled, statistics = _scale(keras.ops, transformer, values)
+    mask = keras.ops.ones_like(values[:, :, 0], dtype="bool")
+    code = keras.ops.concatenate([encoder([scaled, mask]), *statistics], -1)
+    for width in hidden_units:
+        code = keras.layers.Dense(width, activation="relu")(code)
+    return keras.Model(x, keras.layers.Dense(n_outputs, activation=activation)(code))
+
+
+def _scale(ops, transformer, values):
+    """(n, T, F) scaled as `transform` does, and the columns (n, F) that it appends to the code.
+
+    In float64, since a change may be small beside the mean.
+    """
+    kind, mean, scale = transformer.configuration_["scaling"], transformer.mean_, transformer.scale_
+    if kind is None:
+        return values, []
+    exact = ops.cast(values, "float64")
+    if kind == "feature":
+        return ops.cast((exact - mean) / scale, "float32"), []
+    observed = ops.equal(exact, exact)
+    count = ops.maximum(ops.sum(ops.cast(observed, "float64"), axis=1, keepdims=True), 1.0)
+    mean = ops.sum(ops.where(observed, exact, 0.0), axis=1, keepdims=True) / count  # (n, 1, F)
+    difference = ops.where(observed, exact - mean, 0.0)
+    scale = ops.sqrt(ops.sum(ops.square(difference), axis=1, keepdims=True) / count)
+    rounding = 10 * float(np.finfo(np.float64).eps)  # of the mean, as in `sequences.scaling`
+    scale = ops.where(scale <= rounding * ops.abs(mean), 1.0, scale)
+    statistics = [ops.cast(each[:, 0], "float32") for each in (mean, ops.log(scale))]  # (n, F)
+    mean, logarithm = (ops.cast(each[:, None], "float64") for each in statistics)
+    scale = ops.exp(logarithm)
+    return ops.cast((exact - mean) / scale, "float32"), statistics
