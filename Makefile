@@ -6,10 +6,11 @@ BENCH   := .venv-bench
 QUALITY := .venv-quality
 INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help test demo lint format bench bench-quality bench-variants bench-labels clean
+.PHONY: help test demo lint format bench bench-quality bench-anomaly bench-variants bench-labels clean
 
 help:
-	@echo "make test | demo | lint | format | bench | bench-quality | bench-variants | bench-labels | clean"
+	@echo "make test | demo | lint | format | clean"
+	@echo "make bench | bench-quality | bench-anomaly | bench-variants | bench-labels"
 
 # worksteal keeps tests of one file on one worker as long as both are busy, so that compiled
 # programs are reused, and still ends both at the same time.
@@ -33,6 +34,9 @@ bench: $(BENCH)/bench.stamp
 
 bench-quality: $(QUALITY)/quality.stamp
 	$(QUALITY)/bin/python -m benchmarks.quality
+
+bench-anomaly: $(QUALITY)/quality.stamp
+	$(QUALITY)/bin/python -m benchmarks.anomaly
 
 bench-variants: $(VENV)/plot.stamp
 	$(VENV)/bin/python -m benchmarks.variants

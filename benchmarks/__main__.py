@@ -18,8 +18,8 @@ TABLE = [
     "import_time",
 ]
 LINES = [*TABLE, "growth"]
-# In README.md; `python -m benchmarks.quality`, `... .variants` and `... .labels` measure the last.
-SHOWN = [*LINES, "quality", "variants", "labels"]
+# In README.md; `python -m benchmarks.quality`, `... .anomaly` and so on measure the last four.
+SHOWN = [*LINES, "quality", "anomaly", "variants", "labels"]
 
 
 def main(arguments=None):

@@ -45,16 +45,21 @@ def waves(n_timesteps, seed):
 
 def archived(name, seed):
     """A set of the UCR and UEA archives with its own split, the same for each seed."""
+    folder = archive(name)
+    (X_train, y_train), (X_test, y_test) = (
+        read_ts(folder / f"{name}_{part}.ts") for part in ("TRAIN", "TEST")
+    )
+    return Split(X_train, X_test, y_train, y_test)
+
+
+def archive(name):
+    """Folder of a set that the package aeon brings."""
     package = importlib.util.find_spec("aeon")
     if package is None:
         raise ModuleNotFoundError(
             f"The set {name} is part of the package aeon, which `make bench-quality` installs."
         )
-    folder = Path(package.origin).parent / "datasets" / "data" / name
-    (X_train, y_train), (X_test, y_test) = (
-        read_ts(folder / f"{name}_{part}.ts") for part in ("TRAIN", "TEST")
-    )
-    return Split(X_train, X_test, y_train, y_test)
+    return Path(package.origin).parent / "datasets" / "data" / name
 
 
 def read_ts(path):

@@ -1,0 +1,1 @@
+"""Are anomalies of known kinds found along a record? ``python -m benchmarks.anomaly``."""

@@ -1,0 +1,78 @@
+"""Measure which anomalies along a record are found, or try settings of the autoencoder out."""
+
+import argparse
+from functools import partial
+
+from benchmarks import report
+from benchmarks.__main__ import SHOWN
+from benchmarks.harness import Remote, started
+from benchmarks.quality.__main__ import setting
+from benchmarks.records import Record
+from sklearn_lstmae import LSTMAutoencoderTransformer
+
+from .contenders import CONTENDERS, OURS
+from .measures import Trials, average, collect, judge
+from .sets import SETS
+
+SEEDS = 3
+QUICK = {"hidden_units": (4,), "epochs": 1}
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.anomaly",
+        description=__doc__,
+        epilog="Results are kept, and README.md written, only if no option is given.",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        type=setting,
+        default=[],
+        metavar="parameter=value",
+        help="a parameter of the transformer; may be repeated",
+    )
+    for option, names, one in [("--sets", SETS, "set"), ("--only", CONTENDERS, "contender")]:
+        names = list(names)
+        parser.add_argument(
+            option, nargs="+", choices=names, default=names, metavar=one, help=f"of {names}"
+        )
+    parser.add_argument("--seeds", type=int, default=SEEDS, metavar="n", help="0 to n - 1")
+    parser.add_argument(
+        "--quick", action="store_true", help="one seed, the simulated machine, tiny networks"
+    )
+    chosen = parser.parse_args(arguments)
+    settings, sets, n_seeds = dict(chosen.set), chosen.sets, chosen.seeds
+    if chosen.quick:
+        settings, sets, n_seeds = QUICK | settings, ["machine"], 1
+    record = measure_all(settings, sets, chosen.only, n_seeds)
+    print("", *report.score_tables(record.scores), sep="\n")
+    if record.verdicts:
+        print("", *report.verdict_table({"anomaly": record}), sep="\n")
+    if chosen == parser.parse_args([]):
+        report.save("anomaly", record)
+        report.write_tables(SHOWN)
+
+
+def measure_all(settings, sets, contenders, n_seeds):
+    """Record of all contenders on all sets."""
+    scores = []
+    with started({"trials": partial(Remote, Trials, settings)}) as remotes:
+        call = remotes["trials"].call
+        for name in sets:
+            for contender in contenders:
+                runs = [call("run", contender, name, seed) for seed in range(n_seeds)]
+                scores += collect(contender, runs)
+                print(f"{name}, {contender}: measured", flush=True)
+    scores += average(scores)
+    complete = set(sets) == set(SETS) and {"ours", "PCA"} <= set(contenders)
+    parameters = LSTMAutoencoderTransformer().set_params(**OURS | settings).get_params()
+    return Record(
+        verdicts=judge(scores) if complete else [],
+        numbers={"parameters": parameters},
+        scores=scores,
+    )
+
+
+if __name__ == "__main__":
+    main()

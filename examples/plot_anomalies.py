@@ -1,0 +1,103 @@
+"""
+What happened when? Anomalies in a real record
+==============================================
+
+Monthly returns of five companies and two stock indexes, 1990 to 2022: cut the record into windows,
+let a detector learn what a year usually looks like, and make events of what it rebuilds badly. No
+label says when something happened, but newspapers do.
+
+The record comes with matplotlib (``Stocks.csv`` of its sample data, under matplotlib's license),
+which has it from Yahoo Finance.
+"""
+
+# %%
+# Relative changes from month to month. Prices grow a hundredfold and would say little else. Three
+# companies that were not listed from the beginning are left out.
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib import cbook
+
+with cbook.get_sample_data("Stocks.csv") as file:
+    prices = pd.read_csv(file, comment="#", index_col="Date", parse_dates=True)
+prices = prices.resample("MS").last().dropna(axis="columns")
+prices = prices.rename(columns={"^GSPC": "S&P 500", "^IXIC": "Nasdaq"})
+returns = np.log(prices).diff().iloc[1:]  # (389, 7)
+
+# %%
+# All windows of a year, for an autoencoder that has four numbers for the 84 values of each.
+# There is room for what companies have in common, and none for what one of them does alone.
+
+from sklearn_lstmae import (
+    LSTMAutoencoderDetector,
+    LSTMAutoencoderTransformer,
+    find_events,
+    sliding_windows,
+    unwind,
+)
+
+windows, index = sliding_windows(returns, 12)  # (378, 12, 7)
+autoencoder = LSTMAutoencoderTransformer(latent_dim=4, epochs=30)
+detector = LSTMAutoencoderDetector(autoencoder, contamination=0.05, random_state=0).fit(windows)
+print(f"Explained variance: {detector.autoencoder_.score(windows):.2f}")
+
+# %%
+# Errors of values, back on the record: each month has the mean over the windows it is in. The
+# twentieth part of all months with the largest errors makes the events. August 1998, the end of the
+# new economy and March 2020 are among them. The autumn of 2008 is not, when all fell together.
+# "return" is what the worst feature did in the worst month.
+
+errors = unwind(detector.errors(windows, per="value"), index)  # a DataFrame like the record
+per_month = errors.mean(axis="columns")
+threshold = per_month.quantile(0.95)
+events = find_events(per_month, threshold, feature_errors=errors, max_gap=1)
+events["return"] = [
+    f"{np.expm1(returns.loc[event.peak_at, event.worst_feature]):+.0%}"
+    for event in events.itertuples()
+]
+print(events.to_string(index=False))
+
+# %%
+# ``predict`` judges whole windows: years that are unlike the others.
+
+labels = detector.predict(windows)
+unusual = unwind(labels == -1, index) > 0.5
+years = find_events(unusual, 0.5)
+for year in years.itertuples():
+    print(f"Unusual: {year.start:%B %Y} to {year.end:%B %Y}")
+
+# %%
+# Prices, errors and events.
+
+import matplotlib.pyplot as plt
+
+figure, (top, bottom) = plt.subplots(
+    2, 1, figsize=(8, 5), sharex=True, height_ratios=(1.3, 1), layout="constrained"
+)
+top.plot(prices / prices.iloc[0], linewidth=1, label=list(prices))
+top.set(yscale="log", title="prices, the first one being 1")
+top.legend(ncols=2, fontsize=8, frameon=False)
+bottom.fill_between(per_month.index, per_month, step="mid", color="0.6")
+bottom.axhline(threshold, color="C3", linewidth=1)
+bottom.set(ylim=(0, 1.15 * per_month.max()))
+bottom.set_title("error of each month, events, and who is worst in the largest of them")
+for event in events.nlargest(4, "peak").itertuples():
+    bottom.annotate(
+        event.worst_feature,
+        (event.peak_at, event.peak),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="center",
+        fontsize=8,
+    )
+for event in events.itertuples():
+    for ax in (top, bottom):
+        ax.axvspan(event.start, event.end + pd.offsets.MonthBegin(), color="C3", alpha=0.15, lw=0)
+for ax in (top, bottom):
+    ax.spines[["top", "right"]].set_visible(False)
+
+picture = Path(__file__).parent / "images" / "anomalies.png"
+figure.savefig(picture, dpi=150)
+print(f"Prices, errors and events: {picture.relative_to(Path(__file__).parents[1])}")
