@@ -57,5 +57,16 @@ def run(line, quick):
             module.draw(record)
 
 
+def show(line, record, keep):
+    """Print the tables of what a command of its own has measured, and keep it."""
+    verdicts = report.verdict_table({line: record}) if record.verdicts else []
+    for table in (report.order_table(record.orders), report.score_tables(record.scores), verdicts):
+        if table:
+            print("", *table, sep="\n")
+    if keep:
+        report.save(line, record)
+        report.write_tables(SHOWN)
+
+
 if __name__ == "__main__":
     main()

@@ -13,7 +13,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn_lstmae import LSTMAutoencoderClassifier, LSTMAutoencoderTransformer
 
 from . import report
-from .__main__ import SHOWN
+from .__main__ import show
 from .quality.sets import SETS
 from .records import Order, Record, Scores
 
@@ -105,11 +105,7 @@ def main(arguments=None):
         "--quick", action="store_true", help="tiny networks, to try it out; nothing is kept"
     )
     quick = parser.parse_args(arguments).quick
-    record = measure(QUICK if quick else FULL)
-    print("", *report.order_table(record.orders), "", *report.score_tables(record.scores), sep="\n")
-    if not quick:
-        report.save("labels", record)
-        report.write_tables(SHOWN)
+    show("labels", measure(QUICK if quick else FULL), keep=not quick)
 
 
 if __name__ == "__main__":

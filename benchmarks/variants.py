@@ -13,7 +13,7 @@ from sklearn_lstmae import LSTMAutoencoderTransformer
 from sklearn_lstmae.datasets import make_moving_digits
 
 from . import report
-from .__main__ import SHOWN
+from .__main__ import show
 from .records import Order, Record, Scores
 
 PAST, FUTURE, FRAME_SIZE = 10, 10, 12
@@ -158,11 +158,7 @@ def main(arguments=None):
         "--quick", action="store_true", help="tiny networks, to try it out; nothing is kept"
     )
     quick = parser.parse_args(arguments).quick
-    record = measure(QUICK if quick else FULL)
-    print("", *report.order_table(record.orders), "", *report.score_tables(record.scores), sep="\n")
-    if not quick:
-        report.save("variants", record)
-        report.write_tables(SHOWN)
+    show("variants", measure(QUICK if quick else FULL), keep=not quick)
 
 
 if __name__ == "__main__":

@@ -24,12 +24,10 @@ from sklearn_lstmae._fitting import (
     warn_of_outcome,
 )
 from sklearn_lstmae._versions import PickledWithVersionsMixin
-from sklearn_lstmae.engine.architecture import Architecture
 from sklearn_lstmae.engine.plan import TrainingPlan
 from sklearn_lstmae.engine.weights import weight_shapes
 from sklearn_lstmae.sequences.batch import join
 from sklearn_lstmae.sequences.frames import FrameReader
-from sklearn_lstmae.sequences.scaling import Scaling
 from sklearn_lstmae.sequences.validation import SequenceSpec, check_same_layout, check_sequences
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, positive, positive_int
 
@@ -305,7 +303,7 @@ class LSTMAutoencoderClassifier(
 
     @property
     def _architecture(self):
-        return Architecture.from_dict(self.autoencoder_.configuration_["architecture"]).encoder
+        return self.autoencoder_._architecture.encoder
 
     def _take_frozen(self, X, X_unlabeled):
         """Validate X for a pre-trained autoencoder, which becomes the fitted one."""
@@ -407,14 +405,14 @@ class LSTMAutoencoderClassifier(
 
     def _check_fitted(self, X):
         """Validate X for a fitted autoencoder -> Sequences."""
-        configuration = self.autoencoder_.configuration_
-        spec = SequenceSpec(configuration["layout"], configuration["architecture"]["n_features"])
-        return check_sequences(self, X, missing=configuration["missing"], fitted=spec)
+        model = self.autoencoder_
+        missing = model.configuration_["missing"]
+        return check_sequences(self, X, missing=missing, fitted=model._spec)
 
     def _read(self, sequences, classes=None):
         model = self.autoencoder_
-        scaling = Scaling(model.configuration_["scaling"], model.mean_, model.scale_)
-        return FrameReader(sequences, scaling, self._architecture.patch_size, classes=classes)
+        patch_size = model._architecture.patch_size
+        return FrameReader(sequences, model._scaling, patch_size, classes=classes)
 
 
 def take_over_columns(estimator, other):

@@ -427,7 +427,7 @@ def _read(record: Any, group: Any) -> tuple[np.ndarray, Source, np.ndarray | Non
 
 def _read_groups(frame: Any, group: Any) -> tuple[np.ndarray, Source, np.ndarray]:
     """`_read` a DataFrame whose rows belong to several records."""
-    if not _is_pandas(frame, "DataFrame"):
+    if not is_pandas(frame, "DataFrame"):
         raise TypeError(
             f"group={group!r} names a column of a pandas DataFrame, but the record is of type "
             f"{type(frame).__name__}. Several records without such a column are passed as a list."
@@ -456,7 +456,7 @@ def _read_table(record: Any, name: str) -> tuple[np.ndarray, Table]:
     """Values (S, F) of one record, and what else it is."""
     refuse_types(record, name)
     index = columns = None
-    if _is_pandas(record, "Series") or _is_pandas(record, "DataFrame"):
+    if is_pandas(record, "Series") or is_pandas(record, "DataFrame"):
         index = record.index
         columns = _check_columns(record, name)
         if index.nlevels > 1:
@@ -513,10 +513,10 @@ def _check_agree(arrays: tuple[np.ndarray, ...], tables: tuple[Table, ...]) -> N
             )
 
 
-def _is_pandas(record: Any, kind: str) -> bool:
+def is_pandas(thing: Any, kind: str) -> bool:
     """Whether it is a pandas object, without importing pandas: who has one has imported it."""
     pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(record, vars(pandas)[kind])
+    return pandas is not None and isinstance(thing, vars(pandas)[kind])
 
 
 # From the long axis to windows, and back -------------------------------------------------

@@ -3,8 +3,7 @@
 import argparse
 from functools import partial
 
-from benchmarks import report
-from benchmarks.__main__ import SHOWN
+from benchmarks.__main__ import show
 from benchmarks.harness import Remote, started
 from benchmarks.quality.__main__ import setting
 from benchmarks.records import Record
@@ -46,12 +45,7 @@ def main(arguments=None):
     if chosen.quick:
         settings, sets, n_seeds = QUICK | settings, ["machine"], 1
     record = measure_all(settings, sets, chosen.only, n_seeds)
-    print("", *report.score_tables(record.scores), sep="\n")
-    if record.verdicts:
-        print("", *report.verdict_table({"anomaly": record}), sep="\n")
-    if chosen == parser.parse_args([]):
-        report.save("anomaly", record)
-        report.write_tables(SHOWN)
+    show("anomaly", record, keep=chosen == parser.parse_args([]))
 
 
 def measure_all(settings, sets, contenders, n_seeds):

@@ -5,7 +5,7 @@ import ast
 from functools import partial
 
 from benchmarks import report
-from benchmarks.__main__ import SHOWN
+from benchmarks.__main__ import show
 from benchmarks.harness import Remote, started
 from benchmarks.records import Record
 from sklearn_lstmae import LSTMAutoencoderTransformer
@@ -57,12 +57,7 @@ def main(arguments=None):
     except ValueError as error:
         parser.error(str(error))
     record = measure(settings, chosen.sets, chosen.only, chosen.seeds)
-    print("", *report.score_tables(record.scores), sep="\n")
-    if record.verdicts:
-        print("", *report.verdict_table({"quality": record}), sep="\n")
-    if chosen == parser.parse_args([]):
-        report.save("quality", record)
-        report.write_tables(SHOWN)
+    show("quality", record, keep=chosen == parser.parse_args([]))
 
 
 def measure(settings, sets, contenders, n_seeds):

@@ -1,7 +1,5 @@
 """What the displays have in common: colors, axes, names."""
 
-import sys
-
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
@@ -13,12 +11,6 @@ GRAY, BLACK = "#666666", "#000000"
 # Colors and markers have no common divisor, so that 42 classes differ.
 CLASS_COLORS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
 CLASS_MARKERS = "os^vDP*"
-
-
-def is_pandas(thing, kind):
-    """Whether it is a pandas object, without importing pandas: who has one has imported it."""
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(thing, vars(pandas)[kind])
 
 
 def feature_names_of(estimator, n_features):

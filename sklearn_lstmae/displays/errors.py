@@ -8,13 +8,12 @@ from sklearn_lstmae.displays._drawing import (
     BLUE,
     ORANGE,
     VERMILION,
-    is_pandas,
     legend_beside,
     line_style,
     make_axes,
     short_dates,
 )
-from sklearn_lstmae.windows import sliding_windows, unwind
+from sklearn_lstmae.windows import is_pandas, sliding_windows, unwind
 
 
 class ErrorDisplay:
