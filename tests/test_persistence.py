@@ -232,11 +232,26 @@ def test_the_header_names_class_and_versions(plain, path):
     assert content["model"]["estimator"]["class"] == "LSTMAutoencoderTransformer"
 
 
-@pytest.mark.parametrize("kind", ["transformer"])
-def test_files_of_earlier_formats_open_for_ever(kind):
+@pytest.mark.parametrize(
+    ("kind", "methods"),
+    [
+        ("transformer", {"codes": "transform"}),
+        ("detector", {"decision_function": "decision_function", "p_values": "p_values"}),
+        ("classifier", {"predict": "predict", "predict_proba": "predict_proba"}),
+    ],
+)
+def test_files_of_earlier_formats_open_for_ever(kind, methods):
     loaded = load(FIXTURES / f"{kind}-1.lstmae")
     with np.load(FIXTURES / f"{kind}-1.npz") as expected:
-        assert_allclose(loaded.transform(expected["X"]), expected["codes"], rtol=0, atol=1e-5)
+        assert {*methods, "X"} == {*expected.files}
+        for name, method in methods.items():
+            got = getattr(loaded, method)(expected["X"])
+            if method == "predict":
+                assert_array_equal(got, expected[name])
+            else:
+                # Scores are in units of a small deviation and reach 6: hence relative, too.
+                relative = 1e-5 if method == "decision_function" else 0
+                assert_allclose(got, expected[name], rtol=relative, atol=1e-5)
 
 
 # Detectors -------------------------------------------------------------------------------
