@@ -1,4 +1,4 @@
-"""Each example runs as it stands, and so does each piece of Python in README.md."""
+"""Each example runs as it stands, and so does each piece of Python in the documents."""
 
 import os
 import re
@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+DOCUMENTS = ["README.md", "examples/README.md"]
 PICTURES = {str(path.relative_to(ROOT)) for path in (ROOT / "examples" / "images").iterdir()}
 
 # Seconds. Examples take half a minute on two cores; a busy machine may need much longer.
@@ -49,15 +50,20 @@ def test_every_picture_has_its_example():
 
 
 def test_every_example_is_listed():
-    listed = re.findall(r"\(([a-z_]+\.py)\)", (ROOT / "examples" / "README.md").read_text("utf-8"))
+    listed = in_document(r"^- \[[^\]]*\]\(([a-z_]+\.py)\)", "examples/README.md")
     assert sorted(listed) == [path.name for path in EXAMPLES]
 
 
-def test_the_python_of_the_readme_runs(tmp_path):
-    readme = (ROOT / "README.md").read_text("utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+def in_document(pattern, document):
+    """What a pattern finds in a document, by its path from the root."""
+    return re.findall(pattern, (ROOT / document).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_python_of_a_document_runs(document, tmp_path):
+    blocks = in_document(r"^```python\n(.*?)^```", document)
     assert len(blocks) > 5
-    script = tmp_path / "readme.py"
+    script = tmp_path / "document.py"
     script.write_text("\n".join(blocks), "utf-8")
     folder = tmp_path / "empty"
     folder.mkdir()
@@ -65,8 +71,17 @@ def test_the_python_of_the_readme_runs(tmp_path):
     assert files == set()
 
 
-def test_the_links_of_the_readme_lead_somewhere():
-    readme = (ROOT / "README.md").read_text("utf-8")
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", readme)
-    assert targets
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+def anchors(document):
+    """The names under which a document's headings are linked to."""
+    headings = in_document(r"^##+ ([^\n]+)$", document)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_links_of_a_document_lead_somewhere(document):
+    links = in_document(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", document)
+    assert links
+    for path, anchor in links:
+        target = (ROOT / document).parent / path if path else ROOT / document
+        assert target.exists(), path
+        assert not anchor or anchor in anchors(target), (path, anchor)
