@@ -478,6 +478,7 @@ from sklearn_lstmae import LSTMAutoencoderTransformer, storage
 from sklearn_lstmae._checkpoints import Checkpoints
 from sklearn_lstmae.engine import training
 
+signal.alarm({TIME_LIMIT})  # else a line that does not come is waited for for ever
 warnings.simplefilter("ignore")
 folder = sys.argv[1]
 X = np.random.default_rng(0).normal(size=(24, 6, 2)).astype(np.float32)

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scikeras.wrappers import KerasClassifier, KerasRegressor
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, ShuffleSplit
 
 from sklearn_lstmae import LSTMAutoencoderTransformer
 from sklearn_lstmae.keras_models import EstimatorTags, classifier_fn, regressor_fn
@@ -151,6 +151,18 @@ def test_a_regressor_within_scikeras(transformer):
     ).fit(CUBE, target)
     assert model.predict(CUBE).shape == (24, 2)
     assert_array_equal(code_of(model.model_, CUBE), code_of(regressor_fn(transformer)(), CUBE))
+
+
+def test_a_search_finds_the_learning_rate_of_a_regressor(transformer):
+    regressor = Regressor(
+        regressor_fn(transformer), loss="mse", optimizer="adam", verbose=0, random_state=0
+    )
+    grid = {"optimizer__learning_rate": [1e-6, 0.03]}
+    search = GridSearchCV(regressor, grid, cv=ShuffleSplit(1, random_state=0), error_score="raise")
+    search.fit(CUBE, CUBE[:, -1, 0])
+    assert search.best_params_ == {"optimizer__learning_rate": 0.03}  # the target is far from 0
+    rate = float(search.best_estimator_.model_.optimizer.learning_rate)
+    assert rate == pytest.approx(0.03)
 
 
 def test_our_estimators_do_not_notice_that_scikeras_was_used(transformer, tmp_path):

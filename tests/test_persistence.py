@@ -13,9 +13,10 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
@@ -366,6 +367,26 @@ def test_a_pipeline_comes_back(pipeline, path):
     loaded = reload(pipeline, path)
     assert_array_equal(loaded.predict_proba(CUBE), pipeline.predict_proba(CUBE))
     assert str(loaded) == str(pipeline)
+
+
+@pytest.mark.parametrize(
+    ("last", "method"),
+    [(detect(make()), "decision_function"), (make_classifier(make()), "predict_proba")],
+    ids=["detector", "classifier"],
+)
+def test_a_pipeline_that_ends_in_one_of_ours_comes_back(last, method, path, no_skops):
+    pipeline = make_pipeline("passthrough", last).fit(CUBE, Y)
+    loaded = reload(pipeline, path)
+    assert_array_equal(getattr(loaded, method)(CUBE), getattr(pipeline, method)(CUBE))
+
+
+def test_a_step_of_another_scikit_learn_warns_naming_both(path, monkeypatch):
+    monkeypatch.setattr(sklearn.base, "__version__", "0.0.9")
+    save(make_pipeline(make(), StandardScaler()), path)
+    monkeypatch.undo()
+    message = rf"StandardScaler from version 0\.0\.9 when using version {sklearn.__version__}"
+    with pytest.warns(InconsistentVersionWarning, match=message):
+        load(path)
 
 
 def test_a_frozen_transformer_comes_back(plain, path, no_skops):

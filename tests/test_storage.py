@@ -408,9 +408,11 @@ def test_a_full_disk_is_an_error_that_names_the_file(written):
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 def test_a_killed_write_leaves_the_old_file_alone(step, written):
     code = """
-        import sys, time
+        import signal, sys, time
         import numpy as np
         from sklearn_lstmae import storage
+
+        signal.alarm(int(sys.argv[3]))  # else a line that does not come is waited for for ever
 
         def wait(*_):
             print("there", flush=True)
@@ -419,7 +421,7 @@ def test_a_killed_write_leaves_the_old_file_alone(step, written):
         setattr(storage.os, sys.argv[2], wait)
         storage.write(sys.argv[1], "test", {"a": np.zeros(10**6)}, {})
     """
-    process = start(code, written, step)
+    process = start(code, written, step, TIME_LIMIT)
     assert process.stdout.readline() == "there\n"
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=TIME_LIMIT)
