@@ -73,30 +73,30 @@ for year in years.itertuples():
 
 import matplotlib.pyplot as plt
 
+from sklearn_lstmae import ErrorDisplay
+
 figure, (top, bottom) = plt.subplots(
-    2, 1, figsize=(8, 5), sharex=True, height_ratios=(1.3, 1), layout="constrained"
+    2, 1, figsize=(9, 5), sharex=True, height_ratios=(1.3, 1), layout="constrained"
 )
 top.plot(prices / prices.iloc[0], linewidth=1, label=list(prices))
 top.set(yscale="log", title="prices, the first one being 1")
-top.legend(ncols=2, fontsize=8, frameon=False)
-bottom.fill_between(per_month.index, per_month, step="mid", color="0.6")
-bottom.axhline(threshold, color="C3", linewidth=1)
-bottom.set(ylim=(0, 1.15 * per_month.max()))
-bottom.set_title("error of each month, events, and who is worst in the largest of them")
+top.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+top.spines[["top", "right"]].set_visible(False)
+display = ErrorDisplay.from_errors(per_month, threshold=threshold, intervals=events, ax=bottom)
+bottom.set_ylim(top=1.15 * per_month.max())
+bottom.set_title("error of each month, events (shaded), and who is worst in the four largest")
 for event in events.nlargest(4, "peak").itertuples():
     bottom.annotate(
         event.worst_feature,
         (event.peak_at, event.peak),
-        xytext=(0, 3),
+        xytext=(2, 3),
         textcoords="offset points",
-        ha="center",
+        ha="right",
         fontsize=8,
     )
-for event in events.itertuples():
-    for ax in (top, bottom):
-        ax.axvspan(event.start, event.end + pd.offsets.MonthBegin(), color="C3", alpha=0.15, lw=0)
-for ax in (top, bottom):
-    ax.spines[["top", "right"]].set_visible(False)
+for span in display.spans_:  # the events, on the prices too
+    left, color = span.get_x(), span.get_facecolor()
+    top.axvspan(left, left + span.get_width(), color=color, linewidth=0)
 
 picture = Path(__file__).parent / "images" / "anomalies.png"
 figure.savefig(picture, dpi=150)

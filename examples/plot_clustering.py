@@ -29,17 +29,21 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn_lstmae import LSTMAutoencoderTransformer
 
 
+def cluster(columns):
+    return KMeans(3, n_init=10, random_state=0).fit_predict(columns)
+
+
 def rand_index(columns):
-    clusters = KMeans(3, n_init=10, random_state=0).fit_predict(columns)
-    return adjusted_rand_score(kinds, clusters)
+    return adjusted_rand_score(kinds, cluster(columns))
 
 
 flat = X.reshape(len(X), -1)
 components = PCA(2, random_state=0).fit_transform(flat)
-codes = [
-    LSTMAutoencoderTransformer(latent_dim=2, epochs=30, random_state=seed).fit_transform(X)
+autoencoders = [
+    LSTMAutoencoderTransformer(latent_dim=2, epochs=30, random_state=seed).fit(X)
     for seed in range(3)
 ]
+codes = [autoencoder.transform(X) for autoencoder in autoencoders]
 print("Adjusted Rand index of three clusters")
 print(f"  raw values, 120 columns:   {rand_index(flat):.2f}")
 print(f"  PCA, 2 columns:            {rand_index(components):.2f}")
@@ -47,27 +51,52 @@ print("  codes, 2 columns:          ", end="")
 print(", ".join(f"{rand_index(columns):.2f}" for columns in codes), "(random_state 0, 1, 2)")
 
 # %%
-# Two columns can be drawn as they are. The kinds form arcs: along an arc, waves begin later
-# and later. If they began anywhere in the cycle, the arcs would close to rings, and K-means,
-# which looks for round clusters, would be at a loss with raw values and codes alike. A method
-# that follows arcs, such as ``SpectralClustering`` on nearest neighbors, does without codes here:
-# it finds the kinds in the raw values, too.
+# ``LatentDisplay`` draws codes in the plane of their principal components, and so anything else
+# that a transformer returns, here the raw values as they are. The upper row has the true kinds,
+# the lower one what K-means makes of them. Clusters have no order: each gets the number, and with
+# it the color, of the kind that it meets best.
+#
+# The kinds form arcs: along an arc, waves begin later and later. Arcs of raw values run into each
+# other, those of codes do not. Yet K-means, which looks for round clusters, cuts pieces off. If
+# waves began anywhere in the cycle, the arcs would close to rings, and K-means would be at a loss
+# with raw values and codes alike. A method that follows arcs, such as ``SpectralClustering`` on
+# nearest neighbors, does without codes here: it finds the kinds in the raw values, too.
 
 import matplotlib.pyplot as plt
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import confusion_matrix
+from sklearn.preprocessing import FunctionTransformer
 
-figure, axes = plt.subplots(1, 3, figsize=(9, 2.9), layout="constrained")
-for kind in range(3):
-    color = f"C{kind}"
+from sklearn_lstmae import LatentDisplay
+
+figure, axes = plt.subplot_mosaic(
+    [["waves", "raw kinds", "code kinds"], ["waves", "raw clusters", "code clusters"]],
+    figsize=(10, 6),
+    layout="constrained",
+)
+names = [f"kind {kind}" for kind in kinds]
+inputs = {"raw": (FunctionTransformer(), flat), "code": (autoencoders[0], X)}
+for name, (transformer, sequences) in inputs.items():
+    columns = transformer.transform(sequences)
+    numbers = cluster(columns)
+    _, nearest = linear_sum_assignment(-confusion_matrix(numbers, kinds))
+    clusters = [f"cluster {nearest[number]}" for number in numbers]
+    for labels, what in [(names, "kinds"), (clusters, "clusters")]:
+        display = LatentDisplay.from_estimator(
+            transformer, sequences, labels, ax=axes[f"{name} {what}"]
+        )
+        if name == "raw":  # one legend a row is enough
+            display.ax_.get_legend().remove()
+    axes[f"{name} clusters"].set_title(f"K-means: Rand index {rand_index(columns):.2f}")
+axes["raw kinds"].set_title("raw values, 120 columns")
+axes["code kinds"].set_title("codes, 2 columns")
+
+for kind, scatter in enumerate(axes["code kinds"].collections):
     for wave in X[kinds == kind][:3]:
-        axes[0].plot(wave[:, 0] - 3 * kind, color=color, linewidth=1)
-    axes[1].scatter(*components[kinds == kind].T, s=8, color=color)
-    axes[2].scatter(*codes[0][kinds == kind].T, s=8, color=color)
-axes[0].set(title="three waves of each kind", xlabel="step", yticks=[])
-axes[1].set(title=f"PCA: Rand index {rand_index(components):.2f}", xlabel="first", ylabel="second")
-axes[2].set(title=f"codes: Rand index {rand_index(codes[0]):.2f}", xlabel="first", ylabel="second")
-for ax in axes:
-    ax.spines[["top", "right"]].set_visible(False)
+        axes["waves"].plot(wave[:, 0] - 3 * kind, color=scatter.get_facecolor(), linewidth=1)
+axes["waves"].set(title="three waves of each kind", xlabel="step", yticks=[])
+axes["waves"].spines[["top", "right"]].set_visible(False)
 
 picture = Path(__file__).parent / "images" / "clustering.png"
 figure.savefig(picture, dpi=150)
-print(f"Waves, components and codes: {picture.relative_to(Path(__file__).parents[1])}")
+print(f"Waves, raw values and codes: {picture.relative_to(Path(__file__).parents[1])}")

@@ -96,25 +96,25 @@ table = pd.concat(events, names=["machine", None]).reset_index("machine")
 print(table[["machine", "start", "end", "worst_feature"]].to_string(index=False))
 
 # %%
-# The two machines and one that is well. Red is what was found, the black bar what was wrong.
+# The two machines and one that is well.
 
 import matplotlib.dates as mdates
 import matplotlib.pyplot as plt
 
 shown = ["machine 03", "machine 08", "machine 00"]
-figure, axes = plt.subplots(3, 1, figsize=(8, 5), sharex=True, layout="constrained")
+figure, axes = plt.subplots(3, 1, figsize=(9, 5), sharex=True, layout="constrained")
 for ax, name in zip(axes, shown, strict=True):
     record = machines[name].loc["2025-03-10":]
     ax.plot(record, linewidth=1, label=list(record))
     for event in events[name].itertuples():
-        ax.axvspan(event.start, event.end, color="C3", alpha=0.2, linewidth=0)
+        ax.axvspan(event.start, event.end, color="C3", alpha=0.2, linewidth=0, label="found wrong")
     if name in faults:
         wrong = record.loc[faults[name]].index
-        ax.axvspan(wrong[0], wrong[-1], ymax=0.04, color="black")
+        ax.axvspan(wrong[0], wrong[-1], ymax=0.04, color="black", label="is wrong")
     ax.set(title=name, ylabel="percent", ylim=(0, 100))
     ax.spines[["top", "right"]].set_visible(False)
 axes[-1].xaxis.set_major_formatter(mdates.DateFormatter("%B %d"))
-axes[0].legend(ncols=2, loc="upper left", frameon=False)
+axes[0].legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 
 picture = Path(__file__).parent / "images" / "many_machines.png"
 figure.savefig(picture, dpi=150)

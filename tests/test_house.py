@@ -113,6 +113,16 @@ def leaf_violations(modules):
     ]
 
 
+def drawing_violations(modules):
+    return [
+        f"{module.name} imports {name}"
+        for module in modules.values()
+        if room_of(module.name) != "displays"
+        for name in sorted(imported_names(module, modules))
+        if name.split(".")[0] == "matplotlib"
+    ]
+
+
 def cycle_violations(modules):
     graph = {
         module.name: imported_names(module, modules) & modules.keys() for module in modules.values()
@@ -182,7 +192,14 @@ def budget_violations(modules):
 
 # The rules, on the package ---------------------------------------------------------------
 
-RULES = [room_violations, root_violations, leaf_violations, cycle_violations, budget_violations]
+RULES = [
+    room_violations,
+    root_violations,
+    leaf_violations,
+    drawing_violations,
+    cycle_violations,
+    budget_violations,
+]
 
 
 @pytest.fixture(scope="module")
@@ -271,6 +288,13 @@ def test_an_import_of_a_leaf_is_found(house):
     modules = house(TIDY | {"transformer.py": "from . import displays"})
     [complaint] = leaf_violations(modules)
     assert complaint == "sklearn_lstmae.transformer imports sklearn_lstmae.displays"
+
+
+def test_an_import_of_matplotlib_outside_the_displays_is_found(house):
+    source = "def f():\n    import matplotlib.pyplot as plt"
+    files = {"displays.py": source, "transformer.py": source}
+    complaints = drawing_violations(house(files))
+    assert complaints == ["sklearn_lstmae.transformer imports matplotlib.pyplot"]
 
 
 @pytest.mark.parametrize(

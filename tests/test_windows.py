@@ -199,6 +199,23 @@ def test_labels_that_are_no_times_say_nothing(labels):
     assert_series_equal(unwind(windows, index), record)
 
 
+pieces_and_gaps = st.lists(st.tuples(st.integers(5, 12), st.integers(1, 9)), min_size=1, max_size=4)
+
+
+@given(pieces_and_gaps, st.integers(1, 5), st.integers(1, 7))
+def test_pieces_between_gaps_are_cut_as_if_they_were_alone(drawn, length, stride):
+    pieces, minute = [], 0
+    for n_steps, gap in drawn:
+        pieces.append(np.arange(minute, minute + n_steps))
+        minute += n_steps + gap
+    minutes = np.concatenate(pieces)
+    record = pd.Series(minutes, MINUTES[0] + pd.to_timedelta(minutes, "min"))
+    windows, index = sliding_windows(record, length, stride)
+    alone = [sliding_windows(piece, length, stride)[0] for piece in pieces]
+    assert_array_equal(windows, np.concatenate(alone))
+    assert_array_equal(unwind(windows, index).index, record.index)
+
+
 # Unwind ----------------------------------------------------------------------------------
 
 
@@ -402,6 +419,27 @@ def test_no_step_is_in_training_and_in_test_and_each_window_is_tested_once(drawn
         assert not steps_of(index, train) & steps_of(index, test)
         if index.groups is not None:
             assert not {*index.groups[train]} & {*index.groups[test]}
+
+
+@pytest.mark.parametrize("n_splits", [2, 3])
+@pytest.mark.parametrize("keep_groups", [True, False])
+@pytest.mark.parametrize("stride", [1, 3])
+def test_gaps_and_interleaved_groups_are_split_like_any_record(stride, keep_groups, n_splits):
+    names = [name for name in "abc" for _ in range(len(GAPPY))]
+    machines = pd.concat([GAPPY] * 3).assign(machine=names).sort_index(kind="stable")
+    _, index = sliding_windows(machines, 4, stride, group="machine")
+    if not keep_groups:
+        index = replace(index, groups=None)
+    for train, test in WindowSplit(index, n_splits).split():
+        assert train.size
+        assert test.size
+        assert not steps_of(index, train) & steps_of(index, test)
+        if keep_groups:
+            assert not {*index.groups[train]} & {*index.groups[test]}
+
+    _, index = sliding_windows(GAPPY, 3, stride)
+    for train, test in WindowSplit(index, n_splits).split():
+        assert not steps_of(index, train) & steps_of(index, test)
 
 
 def test_only_what_overlaps_is_left_out():

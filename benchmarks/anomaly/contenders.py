@@ -1,6 +1,7 @@
 """Ways to learn what is normal from windows: this library, and what one would try beside it."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -17,20 +18,22 @@ from sklearn_lstmae import LSTMAutoencoderDetector, LSTMAutoencoderTransformer
 OURS = {"learning_rate": 1e-2}
 
 
-def defaults(windows, seed, settings):
-    """This library as it comes: the errors of each step."""
+def defaults(windows, seed, settings, score_from="reconstruction"):
+    """This library as it comes: the errors of each step, or one score a window."""
     model = LSTMAutoencoderTransformer(latent_dim=WIDTH).set_params(**settings)
-    detector = LSTMAutoencoderDetector(model, random_state=seed)
+    detector = LSTMAutoencoderDetector(model, score_from=score_from, random_state=seed)
     with warnings.catch_warnings():
         # The tables show it.
         warnings.filterwarnings("ignore", "activation='relu'|The fit is no better")
         detector.fit(windows)
-    return lambda others: detector.errors(others, per="step")
+    if score_from == "reconstruction":
+        return lambda others: detector.errors(others, per="step")
+    return lambda others: -detector.score_samples(others)
 
 
-def ours(windows, seed, settings):
+def ours(windows, seed, settings, score_from="reconstruction"):
     """This library with a learning rate for few windows."""
-    return defaults(windows, seed, OURS | settings)
+    return defaults(windows, seed, OURS | settings, score_from)
 
 
 def composite(windows, seed, settings):
@@ -72,4 +75,6 @@ CONTENDERS = {
     "ours, defaults": (defaults, True),
     "ours, composite": (composite, True),
     "ours, apart": (ours, False),
+    "ours, code": (partial(ours, score_from="code"), True),
+    "ours, both": (partial(ours, score_from="both"), True),
 }
