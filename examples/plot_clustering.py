@@ -76,22 +76,24 @@ figure, axes = plt.subplot_mosaic(
 )
 names = [f"kind {kind}" for kind in kinds]
 inputs = {"raw": (FunctionTransformer(), flat), "code": (autoencoders[0], X)}
+displays = {}
 for name, (transformer, sequences) in inputs.items():
-    columns = transformer.transform(sequences)
-    numbers = cluster(columns)
+    numbers = cluster(transformer.transform(sequences))
     _, nearest = linear_sum_assignment(-confusion_matrix(numbers, kinds))
     clusters = [f"cluster {nearest[number]}" for number in numbers]
     for labels, what in [(names, "kinds"), (clusters, "clusters")]:
         display = LatentDisplay.from_estimator(
             transformer, sequences, labels, ax=axes[f"{name} {what}"]
         )
+        displays[name, what] = display
         if name == "raw":  # one legend a row is enough
             display.ax_.get_legend().remove()
-    axes[f"{name} clusters"].set_title(f"K-means: Rand index {rand_index(columns):.2f}")
+    score = adjusted_rand_score(kinds, numbers)
+    axes[f"{name} clusters"].set_title(f"K-means: Rand index {score:.2f}")
 axes["raw kinds"].set_title("raw values, 120 columns")
 axes["code kinds"].set_title("codes, 2 columns")
 
-for kind, scatter in enumerate(axes["code kinds"].collections):
+for kind, scatter in enumerate(displays["code", "kinds"].scatters_):
     for wave in X[kinds == kind][:3]:
         axes["waves"].plot(wave[:, 0] - 3 * kind, color=scatter.get_facecolor(), linewidth=1)
 axes["waves"].set(title="three waves of each kind", xlabel="step", yticks=[])

@@ -106,8 +106,9 @@ figure, axes = plt.subplots(3, 1, figsize=(9, 5), sharex=True, layout="constrain
 for ax, name in zip(axes, shown, strict=True):
     record = machines[name].loc["2025-03-10":]
     ax.plot(record, linewidth=1, label=list(record))
-    for event in events[name].itertuples():
-        ax.axvspan(event.start, event.end, color="C3", alpha=0.2, linewidth=0, label="found wrong")
+    for number, event in enumerate(events[name].itertuples()):
+        label = "_" * bool(number) + "found wrong"  # once in the legend
+        ax.axvspan(event.start, event.end, color="C3", alpha=0.2, linewidth=0, label=label)
     if name in faults:
         wrong = record.loc[faults[name]].index
         ax.axvspan(wrong[0], wrong[-1], ymax=0.04, color="black", label="is wrong")
