@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import textwrap
@@ -384,7 +385,8 @@ def test_a_step_of_another_scikit_learn_warns_naming_both(path, monkeypatch):
     monkeypatch.setattr(sklearn.base, "__version__", "0.0.9")
     save(make_pipeline(make(), StandardScaler()), path)
     monkeypatch.undo()
-    message = rf"StandardScaler from version 0\.0\.9 when using version {sklearn.__version__}"
+    version = re.escape(sklearn.__version__)
+    message = rf"StandardScaler from version 0\.0\.9 when using version {version}"
     with pytest.warns(InconsistentVersionWarning, match=message):
         load(path)
 

@@ -398,6 +398,16 @@ def steps_of(index, rows):
             for t in range(index.length)}  # fmt: skip
 
 
+def check_split(index, folds):
+    assert sorted(np.concatenate([test for _, test in folds])) == list(range(len(index)))
+    for train, test in folds:
+        assert train.size
+        assert test.size
+        assert not steps_of(index, train) & steps_of(index, test)
+        if index.groups is not None:
+            assert not {*index.groups[train]} & {*index.groups[test]}
+
+
 @given(cut_records(), st.integers(2, 5), st.data())
 def test_no_step_is_in_training_and_in_test_and_each_window_is_tested_once(drawn, n_splits, data):
     records, (length, stride) = drawn
@@ -411,35 +421,27 @@ def test_no_step_is_in_training_and_in_test_and_each_window_is_tested_once(drawn
     except ValueError as error:
         assert "n_splits" in str(error)  # noqa: PT017
         return
-    assert sorted(np.concatenate([test for _, test in folds])) == list(range(len(index)))
     assert len(folds) == n_splits == WindowSplit(index, n_splits).get_n_splits()
-    for train, test in folds:
-        assert train.size
-        assert test.size
-        assert not steps_of(index, train) & steps_of(index, test)
-        if index.groups is not None:
-            assert not {*index.groups[train]} & {*index.groups[test]}
+    check_split(index, folds)
 
 
 @pytest.mark.parametrize("n_splits", [2, 3])
 @pytest.mark.parametrize("keep_groups", [True, False])
 @pytest.mark.parametrize("stride", [1, 3])
-def test_gaps_and_interleaved_groups_are_split_like_any_record(stride, keep_groups, n_splits):
+def test_interleaved_groups_with_gaps_are_split_like_any_record(stride, keep_groups, n_splits):
     names = [name for name in "abc" for _ in range(len(GAPPY))]
     machines = pd.concat([GAPPY] * 3).assign(machine=names).sort_index(kind="stable")
     _, index = sliding_windows(machines, 4, stride, group="machine")
     if not keep_groups:
         index = replace(index, groups=None)
-    for train, test in WindowSplit(index, n_splits).split():
-        assert train.size
-        assert test.size
-        assert not steps_of(index, train) & steps_of(index, test)
-        if keep_groups:
-            assert not {*index.groups[train]} & {*index.groups[test]}
+    check_split(index, list(WindowSplit(index, n_splits).split()))
 
+
+@pytest.mark.parametrize("n_splits", [2, 3])
+@pytest.mark.parametrize("stride", [1, 3])
+def test_a_record_with_gaps_is_split_like_any_record(stride, n_splits):
     _, index = sliding_windows(GAPPY, 3, stride)
-    for train, test in WindowSplit(index, n_splits).split():
-        assert not steps_of(index, train) & steps_of(index, test)
+    check_split(index, list(WindowSplit(index, n_splits).split()))
 
 
 def test_only_what_overlaps_is_left_out():
