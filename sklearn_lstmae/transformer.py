@@ -251,7 +251,8 @@ class LSTMAutoencoderTransformer(
 
     Notes
     -----
-    A sequence's code does not depend, to the bit, on the other rows, on padding or on the thread;
+    TensorFlow trains; what is fitted encodes and decodes in NumPy, without TensorFlow. A
+    sequence's code does not depend, to the bit, on the other rows, on padding or on the thread;
     two fits with one integer seed give the same weights, to the bit, on one machine with one
     number of TensorFlow threads (elsewhere codes agree to about 1e-5).
 
@@ -261,7 +262,8 @@ class LSTMAutoencoderTransformer(
     some 40,000 steps of LSTM layers is compiled with XLA, once more for each longest length and
     batch size, which takes a few seconds and makes each step two to three times as fast; a
     shorter one runs in TensorFlow's plain graph. The number of threads is TensorFlow's
-    (``TF_NUM_INTRAOP_THREADS``); joblib's worker processes use as many as joblib gives them.
+    (``TF_NUM_INTRAOP_THREADS``) for both; joblib's worker processes use as many as joblib gives
+    them.
 
     There is no ``sample_weight``: training by minibatches cannot make a weight of 2 equal a
     repeated sample, as scikit-learn demands.

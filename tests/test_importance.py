@@ -108,11 +108,11 @@ def test_the_order_of_sequences_does_not_matter(model):
 
 
 def test_blocks_add_up(model, monkeypatch):
-    from sklearn_lstmae.engine.program import Program
+    from sklearn_lstmae.engine import saliency
     from sklearn_lstmae.sequences.batch import Sequences
 
     shares = latent_importance(model, CUBE)
-    monkeypatch.setattr(Program, "block_rows", lambda self, n_frames: 5)
+    monkeypatch.setattr(saliency, "block_rows", lambda architecture, n_frames: 5)
     monkeypatch.setattr(Sequences, "blocks", lambda self: [slice(0, 7), slice(7, 12)])
     assert_allclose(latent_importance(model, CUBE), shares, rtol=1e-5)
 

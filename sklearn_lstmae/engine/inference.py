@@ -1,20 +1,25 @@
-"""Encoding and decoding of any number of sequences, block by block, on all cores.
+"""Encoding and decoding of any number of sequences, block by block, on all cores, in NumPy.
 
 A row's result does not depend, to the bit, on the rows beside it: a block has a fixed number of
 rows, and as many frames as the row's own length asks for.
 """
 
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import joblib
 import numpy as np
+import threadpoolctl
 
 from sklearn_lstmae.sequences.frames import FrameReader, round_up
 from sklearn_lstmae.sequences.scoring import loss_sums
 
 from .architecture import Architecture
-from .program import get_program
+from .forward import ForwardNetwork, block_rows
+
+_one_caller = threading.Lock()
 
 
 class FittedNetwork:
@@ -27,8 +32,8 @@ class FittedNetwork:
     """
 
     def __init__(self, architecture: Architecture, weights):
-        self.program = get_program(architecture)
-        self.weights = weights
+        self.architecture = architecture
+        self._network = ForwardNetwork(architecture, weights)
 
     def encode(self, reader: FrameReader):
         """Codes of all sequences: (N, C) float32, the statistics of a scaling appended."""
@@ -43,17 +48,15 @@ class FittedNetwork:
 
     def _encode(self, block):
         lengths = block.targets["reconstruct"].lengths
-        return self.program.encode(self.weights, block.frames("reconstruct"), lengths)
+        return self._network.encode(block.frames("reconstruct"), lengths)
 
     def decode(self, codes, lengths, decoder="reconstruct"):
         """Scaled sequences as long as the longest: (N, C), (N,) -> (N, T, F), padding undefined."""
-        architecture = self.program.architecture
+        architecture = self.architecture
         n_steps = int(lengths.max())
 
         def decode_rows(rows, n_frames):
-            frames = self.program.decode(
-                self.weights, codes[rows], lengths[rows], n_frames, decoder
-            )
+            frames = self._network.decode(codes[rows], lengths[rows], n_frames, decoder)
             return _fit_steps(_to_steps(frames, architecture.n_features), n_steps)
 
         blocks = self.row_blocks(architecture.n_frames(lengths))
@@ -68,7 +71,7 @@ class FittedNetwork:
         blocks = []
         for width in np.unique(rounded):
             rows = np.flatnonzero(rounded == width)
-            size = self.program.block_rows(int(width))
+            size = block_rows(self.architecture, int(width))
             for chosen in np.split(rows, range(size, len(rows), size)):
                 first, last = int(chosen[0]), int(chosen[-1])
                 consecutive = last - first == len(chosen) - 1
@@ -98,13 +101,8 @@ class FittedNetwork:
             outputs = {}
             for name in decoders:
                 target = block.targets[name]
-                frames = self.program.decode(
-                    self.weights,
-                    codes,
-                    target.lengths,
-                    target.n_timesteps // reader.patch_size,
-                    name,
-                )
+                n_frames = target.n_timesteps // reader.patch_size
+                frames = self._network.decode(codes, target.lengths, n_frames, name)
                 outputs[name] = _to_steps(frames, target.n_features)
             return function(rows, block, outputs)
 
@@ -134,17 +132,31 @@ class FittedNetwork:
 
 
 def n_threads():
-    """Threads that TensorFlow was told to use, or else the cores of this process."""
-    told = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
-    return int(told) if told.isdigit() and int(told) else joblib.cpu_count()
+    """Threads that TensorFlow or joblib's processes were told to use, or the cores there are."""
+    for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
+        told = os.environ.get(name, "")
+        if told.isdigit() and int(told):
+            return int(told)
+    return joblib.cpu_count()
+
+
+@cache
+def _libraries():
+    return threadpoolctl.ThreadpoolController()
 
 
 def _on_all_cores(function, blocks):
-    """[function(*block) for block in blocks], several at a time."""
-    if len(blocks) == 1:
-        return [function(*blocks[0])]
-    with ThreadPoolExecutor(min(n_threads(), len(blocks))) as threads:
-        return list(threads.map(lambda block: function(*block), blocks))
+    """[function(*block) for block in blocks], several at a time, and of one caller at a time.
+
+    A product that ran on several threads would have other bits, and so blocks run side by side
+    instead. The limit belongs to the process: of two callers at once, the first to leave would lift
+    it for the other, and each has all cores anyway.
+    """
+    with _one_caller, _libraries().limit(limits=1, user_api="blas"):
+        if len(blocks) == 1:
+            return [function(*blocks[0])]
+        with ThreadPoolExecutor(min(n_threads(), len(blocks))) as threads:
+            return list(threads.map(lambda block: function(*block), blocks))
 
 
 def _in_place(blocks, results, n_rows):

@@ -107,13 +107,6 @@ class FastLSTM(keras.layers.Layer):
         outputs, hidden, cell = run(projected, every_step, *initial_state)
         return tf.transpose(outputs, [1, 0, 2]), hidden, cell
 
-    def step(self, inputs, hidden, cell):
-        """One step: (B, D + C), (B, U), (B, U) -> hidden (B, U), cell (B, U)."""
-        preactivation = tf.matmul(inputs, self.kernel) + self.bias
-        preactivation += tf.matmul(hidden, self.recurrent_kernel)
-        _, hidden, cell = _cell(preactivation, cell, self.activation)
-        return hidden, cell
-
 
 class Recurrence:
     """The loop of an LSTM and its gradient.

@@ -174,13 +174,14 @@ class Decoder:
     def next_step(self, code, position, previous, states):
         """Say one frame after another, each read again for the next (Srivastava et al., 2.3).
 
+        With Keras' own layers; `forward.Decoder` is what the library itself speaks with.
         Code (B, C), position (1, 1), previous frame (B, P * F), states -> frame (B, P * F), states
         """
         time = self._sequence(position)[0] * ops.ones_like(previous[:, :1])  # (B, D)
         inputs = ops.concatenate([time, previous, *([code] if self.reads_code else [])], -1)
         after = []
         for layer, state in zip(self.hidden, states, strict=True):
-            inputs, cell = step_lstm(layer, inputs, state)
+            _, inputs, cell = layer(inputs[:, None, :], initial_state=state)
             after.append([inputs, cell])
         return self.output(inputs), after
 
@@ -265,14 +266,6 @@ def run_lstm(layer, sequence, *, mask=None, initial_state=None, constant=None, *
         sequence = ops.concatenate([sequence, every_step], -1)
     outputs, hidden, cell = layer(sequence, mask=mask, initial_state=initial_state)
     return ops.flip(outputs, axis=1) if layer.go_backwards else outputs, hidden, cell
-
-
-def step_lstm(layer, inputs, state):
-    """One step: (B, D), [hidden, cell] -> hidden (B, U), cell (B, U)."""
-    if isinstance(layer, FastLSTM):
-        return layer.step(inputs, *state)
-    _, hidden, cell = layer(inputs[:, None, :], initial_state=state)
-    return hidden, cell
 
 
 def initial_weights(variables, generator):

@@ -5,6 +5,7 @@ import numpy as np
 from sklearn_lstmae.sequences.frames import FrameReader
 
 from .architecture import Architecture
+from .forward import block_rows
 from .program import get_program
 
 
@@ -25,7 +26,7 @@ def mean_saliency(architecture: Architecture, weights, reader: FrameReader):
     program = get_program(architecture)
     n_frames = int(reader.n_frames.max())
     total = np.zeros((architecture.code_width, n_frames, architecture.frame_width))
-    size = program.block_rows(n_frames)
+    size = block_rows(architecture, n_frames)
     for first in range(0, len(reader), size):
         block = reader.read(slice(first, first + size), n_frames)
         frames, lengths = block.frames("reconstruct"), block.targets["reconstruct"].lengths

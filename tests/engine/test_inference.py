@@ -1,14 +1,18 @@
 """What a row gets depends on that row alone, to the bit; and every row gets its own."""
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
+import joblib
 import numpy as np
 import pytest
+import threadpoolctl
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_lstmae.engine import program
+from sklearn_lstmae.engine import forward
+from sklearn_lstmae.engine.forward import ForwardNetwork, block_rows
 from sklearn_lstmae.engine.inference import FittedNetwork, n_threads
-from sklearn_lstmae.engine.program import BLOCK_ROWS, get_program
+from sklearn_lstmae.engine.program import get_program
 from sklearn_lstmae.sequences import scoring
 from sklearn_lstmae.sequences.frames import Horizon
 
@@ -90,10 +94,11 @@ def test_the_order_of_rows_and_repeating_them_changes_nothing(case):
     assert_array_equal(case.network.encode(reader.subset(rows)), codes[rows])
 
 
-@pytest.mark.parametrize("n_rows", [1, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 600])
-def test_the_number_of_rows_changes_nothing(n_rows, cases, many):
+@pytest.mark.parametrize("beside", [-1, 0, 1], ids="a block{:+d}".format)
+def test_the_number_of_rows_changes_nothing(beside, cases, many):
     source, codes = many
     default = cases["default"]
+    n_rows = block_rows(default.architecture, 5) + beside
     for start in {0, 600 - n_rows}:
         part = source[start : start + n_rows]
         got = default.network.encode(default.reader(part, lengths=[5] * n_rows))
@@ -189,10 +194,9 @@ def test_padding_garbage_does_not_change_a_code(case):
     lengths = np.array([4, 2, 3])
     padding = np.arange(4) >= lengths[:, np.newaxis]
     patch = case.architecture.patch_size
-    program = get_program(case.architecture)
+    network = ForwardNetwork(case.architecture, case.weights)
     codes = [
-        program.encode(
-            case.weights,
+        network.encode(
             np.where(padding[:, :, np.newaxis], np.float32(content), steps).reshape(
                 3, 4 // patch, -1
             ),
@@ -212,13 +216,45 @@ def test_threads_get_what_one_caller_gets(case):
             assert_array_equal(got, codes)
 
 
-@pytest.mark.parametrize("told", ["1", "2", "", "0", "many"])
-def test_any_number_of_threads_gives_the_same_codes(cases, many, told, monkeypatch):
+TOLD = {
+    "TF_NUM_INTRAOP_THREADS": [("1", 1), ("3", 3), ("", None), ("0", None), ("many", None)],
+    "OMP_NUM_THREADS": [("1", 1), ("3", 3), ("", None)],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "threads"), [(name, *pair) for name, pairs in TOLD.items() for pair in pairs]
+)
+def test_any_number_of_threads_gives_the_same_codes(name, told, threads, cases, many, monkeypatch):
     source, codes = many
-    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", told)
-    assert n_threads() == int(told) if told in ("1", "2") else n_threads() >= 1
+    for each in TOLD:
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv(name, told)
+    assert n_threads() == (threads or joblib.cpu_count())
     default = cases["default"]
     assert_array_equal(default.network.encode(default.reader(source, lengths=[5] * 600)), codes)
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["it ends well", "it fails"])
+def test_other_products_have_their_threads_back(fails, cases):
+    def products():
+        return [
+            lib["num_threads"]
+            for lib in threadpoolctl.threadpool_info()
+            if lib["user_api"] == "blas"
+        ]
+
+    def function(rows, block, outputs):
+        inside.append(products())
+        if fails:
+            raise LookupError
+
+    default, inside, before = cases["default"], [], products()
+    with contextlib.suppress(LookupError):
+        default.network.map_outputs(default.reader(default.random(LENGTHS)), RECONSTRUCT, function)
+    assert inside
+    assert all(set(threads) <= {1} for threads in inside)
+    assert products() == before
 
 
 def test_using_a_network_leaves_its_weights_alone(case):
@@ -243,9 +279,9 @@ def test_inference_draws_from_no_global_generator(case, keeps_random_states):
         case.network.mean_losses(reader, RECONSTRUCT, "mse")
 
 
-@pytest.mark.parametrize("block_values", [program.BLOCK_VALUES, 2000])
+@pytest.mark.parametrize("block_values", [forward.BLOCK_VALUES, 2000])
 def test_blocks_hold_each_row_once_and_are_wide_enough(cases, block_values, monkeypatch):
-    monkeypatch.setattr(program, "BLOCK_VALUES", block_values)
+    monkeypatch.setattr(forward, "BLOCK_VALUES", block_values)
     network = cases["default"].network
     generator = np.random.default_rng(0)
     for n_rows in (1, 2, 40, 700):
@@ -254,7 +290,7 @@ def test_blocks_hold_each_row_once_and_are_wide_enough(cases, block_values, monk
         for rows, width in network.row_blocks(n_frames):
             chosen = np.arange(n_rows)[rows]
             seen[chosen] += 1
-            assert 1 <= len(chosen) <= network.program.block_rows(width)
+            assert 1 <= len(chosen) <= block_rows(network.architecture, width)
             assert (n_frames[chosen] <= width).all()
             assert (n_frames[chosen] > width - 5).all()
             assert isinstance(rows, slice) == (len(chosen) == chosen[-1] - chosen[0] + 1)
@@ -262,23 +298,15 @@ def test_blocks_hold_each_row_once_and_are_wide_enough(cases, block_values, monk
 
 
 def test_equal_rows_are_read_as_slices(cases):
-    blocks = cases["default"].network.row_blocks(np.full(2 * BLOCK_ROWS + 1, 7))
+    network = cases["default"].network
+    n_rows = 2 * block_rows(network.architecture, 8) + 1
+    blocks = network.row_blocks(np.full(n_rows, 7))
     assert [type(rows) for rows, _ in blocks] == [slice] * 3
     assert [width for _, width in blocks] == [7] * 3
 
 
-def test_blocks_of_long_sequences_have_fewer_rows(cases):
-    """Memory is bounded, and a block's size is a power of two that its length alone decides."""
-    program_ = cases["default"].network.program
-    sizes = np.array([program_.block_rows(n_frames) for n_frames in 2 ** np.arange(20)])
-    assert sizes[0] == BLOCK_ROWS
-    assert (np.diff(sizes) <= 0).all()
-    assert sizes[-1] < BLOCK_ROWS
-    assert set(np.log2(sizes) % 1) == {0}
-
-
 def test_in_small_blocks_a_row_has_the_code_it_has_alone(case, monkeypatch):
-    monkeypatch.setattr(program, "BLOCK_VALUES", 2000)
+    monkeypatch.setattr(forward, "BLOCK_VALUES", 2000)
     sequences = case.random(np.repeat(LENGTHS, 5))
     reader = case.reader(sequences)
     assert (

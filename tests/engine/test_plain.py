@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sklearn_lstmae.engine.forward import ForwardNetwork
 from sklearn_lstmae.engine.plain import build_plain_model
 from sklearn_lstmae.engine.program import get_program
 
@@ -53,10 +54,9 @@ class Case:
     def __init__(self, architecture):
         self.architecture = architecture
         generator = np.random.default_rng(0)
-        program = get_program(architecture)
         self.weights = [
             weight + 0.3 * generator.normal(size=weight.shape).astype("f4")
-            for weight in program.initial_weights(generator)
+            for weight in get_program(architecture).initial_weights(generator)
         ]
         self.mask = np.arange(STEPS) < LENGTHS[:, np.newaxis]
         x = generator.normal(size=(len(LENGTHS), STEPS, architecture.n_features)).astype("f4")
@@ -67,8 +67,9 @@ class Case:
         more = n_frames * architecture.patch_size - STEPS
         frames = np.pad(self.x, ((0, 0), (0, more), (0, 0)))
         frames = frames.reshape(len(LENGTHS), n_frames, -1)
-        self.codes = program.encode(self.weights, frames, LENGTHS)
-        decoded = program.decode(self.weights, self.codes, LENGTHS, n_frames)
+        network = ForwardNetwork(architecture, self.weights)
+        self.codes = network.encode(frames, LENGTHS)
+        decoded = network.decode(self.codes, LENGTHS, n_frames)
         steps = decoded.reshape(len(LENGTHS), -1, architecture.n_features)[:, :STEPS]
         self.decoded = np.where(self.mask[:, :, np.newaxis], steps, 0.0)
 
@@ -127,15 +128,15 @@ def test_padding_is_not_read(name, garbage, cases):
 @pytest.mark.parametrize("decoders", [("predict",), ("reconstruct", "predict")])
 def test_each_decoder_is_a_part_and_an_output(decoders, make_architecture):
     architecture = make_architecture(decoders=decoders)
-    program = get_program(architecture)
     generator = np.random.default_rng(0)
-    weights = program.initial_weights(generator)
+    weights = get_program(architecture).initial_weights(generator)
+    network = ForwardNetwork(architecture, weights)
     mask = np.arange(STEPS) < LENGTHS[:, np.newaxis]
     codes = generator.normal(size=(len(LENGTHS), 2)).astype("f4")
     parts = {"reconstruct": "decoder", "predict": "predictor"}
     for name in decoders:
         model = build_plain_model(architecture, weights, parts[name], STEPS)
-        expected = program.decode(weights, codes, LENGTHS, STEPS, name)
+        expected = network.decode(codes, LENGTHS, STEPS, name)
         expected = np.where(mask[:, :, np.newaxis], expected, 0.0)
         assert_allclose(model([codes, mask]), expected, rtol=1e-5, atol=1e-5)
     whole = build_plain_model(architecture, weights, "autoencoder", STEPS)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_lstmae.engine import autoencoding
+from sklearn_lstmae.engine.forward import ForwardNetwork
 from sklearn_lstmae.engine.network import Network
 from sklearn_lstmae.engine.program import (
     CACHED_PROGRAMS,
@@ -55,8 +56,7 @@ def test_equal_architectures_have_one_program(make_architecture, program):
 
 def test_a_second_use_traces_nothing(program, weights, traces):
     def use(n_rows):
-        program.encode(weights, FRAMES[:n_rows], LENGTHS[:n_rows])
-        program.decode(weights, np.zeros((n_rows, 2), "f4"), LENGTHS[:n_rows], 5)
+        program.saliency(weights, FRAMES[:n_rows], LENGTHS[:n_rows], 1)
         train_a_little(program, weights, n_rows=n_rows)
 
     use(4)
@@ -66,15 +66,14 @@ def test_a_second_use_traces_nothing(program, weights, traces):
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(use, [4, 2]))
     # Other lengths are no new job either.
-    program.encode(weights, FRAMES[:, :3], np.minimum(LENGTHS, 3))
-    program.decode(weights, np.zeros((4, 2), "f4"), 2 * LENGTHS, 10)
+    program.saliency(weights, FRAMES[:, :3], np.minimum(LENGTHS, 3), 0)
     assert traces == []
 
 
 def test_the_counter_of_traces_counts(make_architecture, traces):
     fresh = Program(make_architecture())
     weights = fresh.initial_weights(np.random.default_rng(0))
-    fresh.encode(weights, FRAMES, LENGTHS)
+    fresh.saliency(weights, FRAMES, LENGTHS, 0)
     assert traces
 
 
@@ -85,12 +84,12 @@ def test_threads_that_meet_at_a_new_program_compile_it_once(make_architecture, t
         traces.clear()
         together = threading.Barrier(n_threads)
 
-        def encode(_):
+        def use(_):
             together.wait()
-            return fresh.encode(weights, FRAMES, LENGTHS)
+            return fresh.saliency(weights, FRAMES, LENGTHS, 0)
 
         with ThreadPoolExecutor(n_threads) as threads:
-            first, *others = threads.map(encode, range(n_threads))
+            first, *others = threads.map(use, range(n_threads))
         for other in others:
             assert_array_equal(other, first)
         return len(traces)
@@ -127,12 +126,12 @@ def test_the_cache_is_bounded_and_forgets_what_was_not_used(make_architecture):
 def test_a_cleared_program_is_made_again_and_the_old_one_still_works(make_architecture):
     before = get_program(make_architecture())
     weights = before.initial_weights(np.random.default_rng(0))
-    codes = before.encode(weights, FRAMES, LENGTHS)
+    expected = before.saliency(weights, FRAMES, LENGTHS, 0)
     clear_programs()
     after = get_program(make_architecture())
     assert after is not before
-    assert_array_equal(before.encode(weights, FRAMES, LENGTHS), codes)
-    assert_array_equal(after.encode(weights, FRAMES, LENGTHS), codes)
+    assert_array_equal(before.saliency(weights, FRAMES, LENGTHS, 0), expected)
+    assert_array_equal(after.saliency(weights, FRAMES, LENGTHS, 0), expected)
 
 
 COUNT_XLA = """
@@ -176,41 +175,20 @@ def test_a_fit_of_other_rows_and_lengths_compiles_nothing_more(tmp_path):
 
 def test_weights_go_in_and_out_and_stay_nowhere(program, weights):
     before = [weight.copy() for weight in weights]
-    codes = program.encode(weights, FRAMES, LENGTHS)
+    expected = program.saliency(weights, FRAMES, LENGTHS, 0)
     other = [weight + 1 for weight in weights]
-    assert not np.array_equal(program.encode(other, FRAMES, LENGTHS), codes)
+    assert not np.array_equal(program.saliency(other, FRAMES, LENGTHS, 0), expected)
     train_a_little(program, weights)
-    assert_array_equal(program.encode(weights, FRAMES, LENGTHS), codes)
+    assert_array_equal(program.saliency(weights, FRAMES, LENGTHS, 0), expected)
     for weight, same in zip(weights, before, strict=True):
         assert_array_equal(weight, same)
-
-
-def test_decoded_frames_are_in_the_order_of_time(make_architecture):
-    """A decoder that says a sequence from its end is turned round again, row by row."""
-    forwards, backwards = (
-        get_program(make_architecture(reverse_target=reverse)) for reverse in (False, True)
-    )
-    weights = forwards.initial_weights(np.random.default_rng(0))
-    codes = np.random.default_rng(0).normal(size=(4, 2)).astype("f4")
-    said = forwards.decode(weights, codes, LENGTHS, 5)
-    turned = backwards.decode(weights, codes, LENGTHS, 5)
-    for row, length in enumerate(LENGTHS):
-        assert_array_equal(turned[row, :length], said[row, :length][::-1])
-
-
-def test_results_own_their_memory(program, weights):
-    codes = program.encode(weights, FRAMES, LENGTHS)
-    kept = codes.copy()
-    program.encode([weight * 2 for weight in weights], FRAMES, LENGTHS)
-    assert_array_equal(codes, kept)
 
 
 def test_using_a_program_draws_from_no_global_generator(make_architecture, keeps_random_states):
     with keeps_random_states():
         fresh = Program(make_architecture())
         weights = fresh.initial_weights(np.random.default_rng(0))
-        codes = fresh.encode(weights, FRAMES, LENGTHS)
-        fresh.decode(weights, codes, LENGTHS, 5)
+        fresh.saliency(weights, FRAMES, LENGTHS, 0)
         recipe = Recipe("mse", 0.5, 0.5, "adam", None, shards=1, xla=False)
         train_a_little(fresh, weights, recipe)
 
@@ -553,7 +531,7 @@ def test_a_conditional_decoder_reads_its_own_previous_frames(name, conditional):
     weights = drawn_weights(conditional)
     width = conditional.architecture.code_width
     codes = np.random.default_rng(1).normal(size=(4, width)).astype("f4")
-    said = conditional.decode(weights, codes, LENGTHS, 5, name)
+    said = ForwardNetwork(conditional.architecture, weights).decode(codes, LENGTHS, 5, name)
     if conditional.architecture.says_backwards(name):
         for row, length in zip(said, LENGTHS, strict=True):
             row[:length] = row[:length][::-1]
@@ -658,16 +636,6 @@ def test_which_frames_are_its_own_follows_seed_and_step(conditional):
     assert len({tuple(both) for both in drawn}) == 4
 
 
-def test_a_longer_forecast_begins_with_the_shorter_one(conditional):
-    weights = drawn_weights(conditional)
-    width = conditional.architecture.code_width
-    codes = np.random.default_rng(1).normal(size=(4, width)).astype("f4")
-    long = conditional.decode(weights, codes, np.full(4, 9), 9, "predict")
-    for n_steps in (1, 4, 8):
-        short = conditional.decode(weights, codes, np.full(4, n_steps), n_steps, "predict")
-        assert_allclose(short, long[:, :n_steps], rtol=1e-5, atol=1e-6)
-
-
 # Variational codes -----------------------------------------------------------------------
 
 
@@ -683,14 +651,6 @@ def with_spread(program, weights, kernel, bias):
     parts[spread[0]] = parts[spread[0]] * np.float32(kernel)
     parts[spread[1]] = np.full_like(parts[spread[1]], bias)
     return list(parts.values())
-
-
-def test_a_code_is_the_mean_whatever_its_spread(variational):
-    weights = drawn_weights(variational)
-    codes = variational.encode(weights, FRAMES, LENGTHS)
-    for bias in (-5, 5):
-        other = with_spread(variational, weights, 1, bias)
-        assert_array_equal(variational.encode(other, FRAMES, LENGTHS), codes)
 
 
 def test_a_code_without_spread_is_trained_like_a_plain_one(variational, make_architecture):
@@ -716,7 +676,7 @@ def test_a_code_without_spread_is_trained_like_a_plain_one(variational, make_arc
 
 def test_the_divergence_is_that_of_the_codes_and_a_standard_normal_has_none(variational):
     weights = drawn_weights(variational)
-    codes = variational.encode(weights, FRAMES, LENGTHS)
+    codes = ForwardNetwork(variational.architecture, weights).encode(FRAMES, LENGTHS)
     for log_variance in (0.0, 1.5):
         said = with_spread(variational, weights, 0, log_variance)
         _, [errors], _ = steps_of(variational, said, make_recipe(), n_steps=1)
