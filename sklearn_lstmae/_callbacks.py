@@ -1,7 +1,5 @@
 """Who is told of each epoch: scikit-learn's fit callbacks (version 1.9), and the terminal."""
 
-from tqdm.auto import tqdm
-
 try:
     from sklearn.callback import CallbackSupportMixin
 except ImportError:  # scikit-learn < 1.9: no callbacks
@@ -26,6 +24,8 @@ class FitReport:
     """
 
     def __init__(self, estimator, n_epochs, X, y):
+        from tqdm.auto import tqdm  # of use to a fit alone, and slow to import
+
         self._estimator, self._data = estimator, {"X": X, "y": y}
         self._n_epochs, self._n_told = n_epochs, 0
         self._context = None

@@ -33,7 +33,7 @@ LOCK = ".sklearn_lstmae-lock"
 IRRELEVANT = {"checkpoint_dir", "resume", "warm_start", "random_state", "verbose"}
 
 # Packages of another version may make other bits.
-SAME_BITS = ("sklearn_lstmae", "keras", "tensorflow")
+SAME_BITS = ("sklearn_lstmae", "numpy", "keras", "tensorflow")
 
 
 @contextlib.contextmanager

@@ -355,7 +355,8 @@ class LSTMAutoencoderClassifier(
 
         ``readers`` are of the sequences to learn from and, with early stopping, to validate on.
         """
-        from sklearn_lstmae.engine.classification import FittedClassifier, train_classifier
+        from sklearn_lstmae.engine.classification import train_classifier
+        from sklearn_lstmae.engine.inference import FittedClassifier
 
         architecture, learning = self._architecture, readers[0]
         encoder = self.autoencoder_.weights_[: len(weight_shapes(architecture))]
@@ -398,7 +399,7 @@ class LSTMAutoencoderClassifier(
     def _scores(self, X):
         """Logarithms of probabilities, but for a constant: (N, G)."""
         check_is_fitted(self)
-        from sklearn_lstmae.engine.classification import FittedClassifier
+        from sklearn_lstmae.engine.inference import FittedClassifier
 
         reader = self._read(self._check_fitted(X))
         return FittedClassifier(self._architecture, self.weights_).scores(reader)

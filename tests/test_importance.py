@@ -112,7 +112,7 @@ def test_blocks_add_up(model, monkeypatch):
     from sklearn_lstmae.sequences.batch import Sequences
 
     shares = latent_importance(model, CUBE)
-    monkeypatch.setattr(saliency, "block_rows", lambda architecture, n_frames: 5)
+    monkeypatch.setattr(saliency, "rows_at_a_time", lambda architecture, n_frames: 5)
     monkeypatch.setattr(Sequences, "blocks", lambda self: [slice(0, 7), slice(7, 12)])
     assert_allclose(latent_importance(model, CUBE), shares, rtol=1e-5)
 

@@ -765,6 +765,31 @@ def test_neither_save_nor_load_imports_tensorflow(plain, path):
     assert run_python(code, path) == ("[]\n", "")
 
 
+def test_what_is_loaded_is_used_without_tensorflow(plain, careful, classifier, tmp_path):
+    for name, estimator in [("plain", plain), ("detector", careful), ("classifier", classifier)]:
+        save(estimator, tmp_path / f"{name}.lstmae")
+    code = """
+        import sys
+        from pathlib import Path
+        import numpy as np
+        from sklearn_lstmae import load
+
+        plain, detector, classifier = (
+            load(Path(sys.argv[1]) / f"{name}.lstmae")
+            for name in ("plain", "detector", "classifier")
+        )
+        X = np.zeros((3, 4, plain.n_features_in_))
+        plain.inverse_transform(plain.transform(X))
+        plain.score(X)
+        detector.predict(X)
+        detector.score_samples(X)
+        classifier.predict_proba(X)
+        classifier.score(X, classifier.predict(X))
+        print(sorted({"tensorflow", "keras", "scikeras"} & sys.modules.keys()))
+    """
+    assert run_python(code, tmp_path) == ("[]\n", "")
+
+
 # Pickles ---------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Networks: what they are, how they are compiled, trained and used. TensorFlow and Keras only.
+"""Networks: what they are, how they are compiled, trained and used; no scikit-learn.
 
-All modules but `architecture`, `plan` and `weights` import TensorFlow.
+`architecture`, `plan`, `progress`, `weights`, `forward` and `inference` do without TensorFlow.
 """

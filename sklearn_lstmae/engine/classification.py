@@ -1,4 +1,4 @@
-"""Classifiers: an encoder and a linear head with a softmax, trained and used.
+"""Classifiers: an encoder and a linear head with a softmax, trained.
 
 Letters: N sequences, C columns that the head reads, G classes.
 """
@@ -14,38 +14,11 @@ from sklearn_lstmae.sequences.scaling import Scaling
 
 from .architecture import Architecture
 from .classifying import Head
-from .inference import FittedNetwork
+from .inference import FittedClassifier, FittedNetwork
 from .plan import TrainingPlan
 from .program import get_program
 from .progress import TrainedNetwork, TrainingState
 from .training import Run, follow
-
-
-class FittedClassifier:
-    """An encoder and its head.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        Without decoders.
-    weights : list of arrays
-        Those of the encoder, kernel (C, G) and bias (G,).
-    """
-
-    def __init__(self, architecture: Architecture, weights):
-        *encoder, self._kernel, self._bias = weights
-        self._network = FittedNetwork(architecture, encoder)
-
-    def scores(self, reader: FrameReader):
-        """Logarithms of the probabilities of classes, but for a constant: (N, G) float64."""
-        return linear(self._network.encode(reader), self._kernel, self._bias)
-
-    def judge(self, reader: FrameReader, shares):
-        """Mean cross-entropy, each class counting its share (G,), and accuracy: two numbers."""
-        scores, classes = self.scores(reader), reader.classes
-        surprise = np.logaddexp.reduce(scores, axis=1) - scores[np.arange(len(scores)), classes]
-        loss = (surprise * np.asarray(shares)[classes]).mean()
-        return float(loss), float((scores.argmax(axis=1) == classes).mean())
 
 
 def train_classifier(
@@ -115,17 +88,6 @@ def train_classifier(
         None if report is None else report_whole,
     )
     return copy_with(trained, weights=whole(trained.weights))
-
-
-def linear(columns, kernel, bias):
-    """(N, C), (C, G), (G,) -> (N, G) float64, of which no row depends on others, to the bit.
-
-    In a product of matrices the order of sums may depend on how many rows there are.
-    """
-    scores = np.tile(bias, (len(columns), 1))
-    for column, weights in zip(columns.T.astype(np.float64), kernel, strict=True):
-        scores += column[:, np.newaxis] * weights
-    return scores
 
 
 def mean_and_deviation(columns):

@@ -1,10 +1,10 @@
 """A fitted network in NumPy: it encodes and decodes without TensorFlow.
 
-All arrays are (columns, rows of a block), so that each step of a layer is one product of matrices:
-its gates are [R | K | b] times what stands above each other in memory at that step, the state
-before it, what it reads, and a one.
+All arrays are (columns, places of a block), a row to a place, so that each step of a layer is one
+product of matrices: its gates are [R | K | b] times what stands above each other in memory at that
+step, the state before it, what it reads, and a one.
 
-Letters: B columns of a block, b rows in it, K frames, P steps a frame, F features, U units,
+Letters: B places of a block, b rows that fill some, K frames, P steps a frame, F features, U units,
 C columns of the code, D columns of whatever.
 """
 
@@ -17,7 +17,7 @@ from .architecture import TIME_WAVELENGTHS, Architecture
 
 # A row's result depends on no other row and on no place in its block, to the bit, if blocks have a
 # fixed width, whose remainder by the width of a vector is 0, products run on one thread, and no row
-# is in the first and last columns: OpenBLAS computes these in another order than all between them.
+# is in the first and last places: OpenBLAS computes these in another order than all between them.
 WIDEST, NARROWEST, MARGIN = 256, 32, 8
 GATE_VALUES = 2**15  # gates of a block that the cache of a core holds
 BLOCK_VALUES = 2**24  # in the memory of a layer
@@ -31,7 +31,7 @@ LARGEST = 1e18
 def block_rows(architecture: Architecture, n_frames):
     """Rows of a block of sequences of ``n_frames`` frames."""
     units = max((*architecture.hidden_units, architecture.latent_dim))
-    widest = units + max(architecture.frame_width, 2 * units)
+    widest = units + max(architecture.input_width, 2 * units)
     width = WIDEST
     while width > NARROWEST and (
         4 * width * units > GATE_VALUES or width * n_frames * widest > BLOCK_VALUES
@@ -58,19 +58,19 @@ class ForwardNetwork:
 
     def encode(self, frames, lengths):
         """Codes of at most `block_rows` sequences: (b, K, P * F), (b,) steps -> (b, C)."""
-        block = self._columns(len(frames), frames.shape[1])
-        with np.errstate(over="ignore", invalid="ignore"):
+        block = self._places(len(frames), frames.shape[1])
+        with np.errstate(all="ignore"):
             parts, seen = read_frames(self.architecture, frames, lengths, *block)
             return np.ascontiguousarray(self.encoder(parts, seen)[:, block[0]].T)
 
     def decode(self, codes, lengths, n_frames, decoder="reconstruct"):
         """Frames of at most `block_rows` codes in the order of time: (b, C) -> (b, K, P * F)."""
-        columns, width = self._columns(len(codes), n_frames)
+        places, width = self._places(len(codes), n_frames)
         block = np.zeros((codes.shape[1], width), np.float32)
-        block[:, columns] = codes.T
-        with np.errstate(over="ignore", invalid="ignore"):
+        block[:, places] = codes.T
+        with np.errstate(all="ignore"):
             said = self.decoders[decoder](block, n_frames)  # (K, P * F, B)
-        frames = np.ascontiguousarray(said[:, :, columns].transpose(2, 0, 1))
+        frames = np.ascontiguousarray(said[:, :, places].transpose(2, 0, 1))
         if not self.architecture.says_backwards(decoder):
             return frames
         place = np.arange(n_frames)
@@ -79,22 +79,22 @@ class ForwardNetwork:
         place += n_frames * np.arange(len(codes))[:, np.newaxis]
         return frames.reshape(-1, frames.shape[2])[place]
 
-    def _columns(self, n_rows, n_frames):
+    def _places(self, n_rows, n_frames):
         """Where in a block the rows are, and how wide it is."""
         width = block_rows(self.architecture, n_frames) + 2 * MARGIN
         return slice(MARGIN, MARGIN + n_rows), width
 
 
-def read_frames(architecture, frames, lengths, columns, width):
+def read_frames(architecture, frames, lengths, places, width):
     """What the encoder reads: (b, K, P * F), (b,) -> list of (K, D, B), seen (K, B) or None.
 
-    ``columns`` of a block of ``width`` are of these rows; others are zeros, as long as any.
+    ``places`` of a block of ``width`` are these rows'; in others are zeros, as long as any.
     """
     n_frames, patch = frames.shape[1], architecture.patch_size
     values = np.zeros((n_frames, frames.shape[2], width), np.float32)
-    np.clip(frames.transpose(1, 2, 0), -LARGEST, LARGEST, out=values[:, :, columns])
+    np.clip(frames.transpose(1, 2, 0), -LARGEST, LARGEST, out=values[:, :, places])
     ends = np.full(width, n_frames * patch)
-    ends[columns] = lengths
+    ends[places] = lengths
     steps = np.arange(n_frames * patch).reshape(n_frames, patch, 1)
     real = steps < ends  # (K, P, B)
     observed = np.repeat(real, architecture.n_features, axis=1)
@@ -337,7 +337,8 @@ class Pass:
 def take_dense(weights):
     """The next kernel and bias, for columns: (E, D), (E, 1)."""
     kernel, bias = next(weights), next(weights)
-    return np.ascontiguousarray(np.asarray(kernel).T), np.asarray(bias)[:, np.newaxis]
+    kernel, bias = np.asarray(kernel, np.float32), np.asarray(bias, np.float32)
+    return np.ascontiguousarray(kernel.T), bias[:, np.newaxis]
 
 
 def dense(layer, inputs):

@@ -19,8 +19,6 @@ from sklearn_lstmae.sequences.scoring import loss_sums
 from .architecture import Architecture
 from .forward import ForwardNetwork, block_rows
 
-_one_caller = threading.Lock()
-
 
 class FittedNetwork:
     """An architecture and its weights.
@@ -131,6 +129,44 @@ class FittedNetwork:
         return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0).T
 
 
+class FittedClassifier:
+    """An encoder and its head.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Without decoders.
+    weights : list of arrays
+        Those of the encoder, kernel (C, G) and bias (G,).
+    """
+
+    def __init__(self, architecture: Architecture, weights):
+        *encoder, self._kernel, self._bias = weights
+        self._network = FittedNetwork(architecture, encoder)
+
+    def scores(self, reader: FrameReader):
+        """Logarithms of the probabilities of classes, but for a constant: (N, G) float64."""
+        return linear(self._network.encode(reader), self._kernel, self._bias)
+
+    def judge(self, reader: FrameReader, shares):
+        """Mean cross-entropy, each class counting its share (G,), and accuracy: two numbers."""
+        scores, classes = self.scores(reader), reader.classes
+        surprise = np.logaddexp.reduce(scores, axis=1) - scores[np.arange(len(scores)), classes]
+        loss = (surprise * np.asarray(shares)[classes]).mean()
+        return float(loss), float((scores.argmax(axis=1) == classes).mean())
+
+
+def linear(columns, kernel, bias):
+    """(N, C), (C, G), (G,) -> (N, G) float64, of which no row depends on others, to the bit.
+
+    In a product of matrices the order of sums may depend on how many rows there are.
+    """
+    scores = np.tile(bias, (len(columns), 1))
+    for column, weights in zip(columns.T.astype(np.float64), kernel, strict=True):
+        scores += column[:, np.newaxis] * weights
+    return scores
+
+
 def n_threads():
     """Threads that TensorFlow or joblib's processes were told to use, or the cores there are."""
     for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
@@ -141,22 +177,43 @@ def n_threads():
 
 
 @cache
-def _libraries():
-    return threadpoolctl.ThreadpoolController()
+def _blas():
+    return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
 
 def _on_all_cores(function, blocks):
     """[function(*block) for block in blocks], several at a time, and of one caller at a time.
 
     A product that ran on several threads would have other bits, and so blocks run side by side
-    instead. The limit belongs to the process: of two callers at once, the first to leave would lift
-    it for the other, and each has all cores anyway.
+    instead. With most libraries the limit belongs to the process: of two callers at once the first
+    to leave would lift it for the other, and so callers take turns, and ``function`` must not come
+    back here. With some it belongs to the thread, which is why each sets it. It has no effect on a
+    library that threadpoolctl does not know, or that another thread has taken control of.
     """
-    with _one_caller, _libraries().limit(limits=1, user_api="blas"):
+    with _turn, _one_thread():
         if len(blocks) == 1:
             return [function(*blocks[0])]
-        with ThreadPoolExecutor(min(n_threads(), len(blocks))) as threads:
+        n_workers = min(n_threads(), len(blocks))
+        with ThreadPoolExecutor(n_workers, initializer=_one_thread) as threads:
             return list(threads.map(lambda block: function(*block), blocks))
+
+
+def _one_thread():
+    """Set the limit; as a context, lift it at the end."""
+    return _blas().limit(limits=1)
+
+
+_turn = threading.Lock()
+
+
+def _new_turn():
+    """In a forked process nobody is there to end the turn that was taken in its parent."""
+    global _turn
+    _turn = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_new_turn)
 
 
 def _in_place(blocks, results, n_rows):

@@ -101,8 +101,8 @@ class Encoder:
         if self.architecture.pooling == "last":
             return last
         weight = ops.cast(mask, "float32")  # (B, K)
-        # Summed along the first axis, where TensorFlow adds all rows in the same order; along the
-        # second one the order depends on where a row begins in memory.
+        # Summed along the first axis, where all rows are added in the same order, wherever a row
+        # begins in memory.
         weighted = ops.transpose(sequence * weight[:, :, None], (1, 0, 2))  # (K, B, V)
         total = ops.sum(weighted, axis=0)  # (B, V)
         mean = total / ops.maximum(ops.sum(weight, axis=1, keepdims=True), 1.0)

@@ -5,8 +5,10 @@ import numpy as np
 from sklearn_lstmae.sequences.frames import FrameReader
 
 from .architecture import Architecture
-from .forward import block_rows
 from .program import get_program
+
+# The widest array of a call, the gates mostly, has at most so many values.
+LARGEST_CALL = 2**23
 
 
 def mean_saliency(architecture: Architecture, weights, reader: FrameReader):
@@ -26,7 +28,7 @@ def mean_saliency(architecture: Architecture, weights, reader: FrameReader):
     program = get_program(architecture)
     n_frames = int(reader.n_frames.max())
     total = np.zeros((architecture.code_width, n_frames, architecture.frame_width))
-    size = block_rows(architecture, n_frames)
+    size = rows_at_a_time(architecture, n_frames)
     for first in range(0, len(reader), size):
         block = reader.read(slice(first, first + size), n_frames)
         frames, lengths = block.frames("reconstruct"), block.targets["reconstruct"].lengths
@@ -34,3 +36,10 @@ def mean_saliency(architecture: Architecture, weights, reader: FrameReader):
             changes += program.saliency(weights, frames, lengths, column)
     steps = n_frames * architecture.patch_size
     return total.reshape(len(total), steps, architecture.n_features) / len(reader)
+
+
+def rows_at_a_time(architecture, n_frames):
+    """Sequences of ``n_frames`` frames in a call: not so many that memory is in danger."""
+    units = max((*architecture.hidden_units, architecture.latent_dim))
+    widest = max(architecture.frame_width, 4 * units)
+    return int(np.clip(LARGEST_CALL // (n_frames * widest), 16, 256))

@@ -10,15 +10,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_lstmae.engine import training
 from sklearn_lstmae.engine.classification import (
-    FittedClassifier,
     as_sequences,
-    linear,
     mean_and_deviation,
     train_classifier,
     unscale,
 )
 from sklearn_lstmae.engine.classifying import Head
-from sklearn_lstmae.engine.inference import FittedNetwork
+from sklearn_lstmae.engine.inference import FittedClassifier, FittedNetwork, linear
 from sklearn_lstmae.engine.network import Network
 from sklearn_lstmae.engine.plan import TrainingPlan
 from sklearn_lstmae.engine.program import get_program

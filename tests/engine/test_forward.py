@@ -1,7 +1,5 @@
 """The network in NumPy is the network in Keras, and no row knows of the others in its block."""
 
-import subprocess
-import sys
 from itertools import product
 
 import numpy as np
@@ -164,11 +162,20 @@ def test_a_code_is_the_mean_whatever_its_spread(make_architecture):
 # Rows ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("units", [1, 3, 8, 31, 128])
+KERNELS = [
+    *({"hidden_units": (units,), "bidirectional": True} for units in (1, 3, 8, 31, 128)),
+    {"n_features": 1, "latent_dim": 1},
+    {"n_features": 1, "hidden_units": (1,), "latent_dim": 1, "bottleneck": "hidden"},
+    {"bottleneck": "hidden_cell", "hidden_units": (4, 3), "activation": "relu"},
+    {"conditional": True, "tells_missing": True, "patch_size": 2},
+]
+
+
+@pytest.mark.parametrize("changes", KERNELS, ids=describe)
 def test_a_row_is_the_same_to_the_bit_wherever_it_stands_in_a_block(
-    units, make_architecture, one_thread_products
+    changes, make_architecture, one_thread_products
 ):
-    case = Case(make_architecture(hidden_units=(units,), bidirectional=True))
+    case = Case(make_architecture(**changes))
     rows = block_rows(case.architecture, K)
     codes = case.network.encode(case.frames, case.lengths)
     frames = case.network.decode(codes, case.lengths, K)
@@ -248,18 +255,3 @@ def test_blocks_of_wide_networks_have_fewer_rows(make_architecture):
     assert sizes[0] == WIDEST - 2 * MARGIN
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[-1] == NARROWEST - 2 * MARGIN
-
-
-WITHOUT_TENSORFLOW = """
-import sys
-import numpy as np
-from sklearn_lstmae.engine.inference import FittedNetwork
-assert not {"tensorflow", "keras"} & sys.modules.keys()
-"""
-
-
-def test_inference_imports_no_tensorflow():
-    run = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TENSORFLOW], capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr

@@ -1,6 +1,8 @@
 """What a row gets depends on that row alone, to the bit; and every row gets its own."""
 
 import contextlib
+import multiprocessing
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
@@ -18,7 +20,6 @@ from sklearn_lstmae.sequences.frames import Horizon
 
 RECONSTRUCT = ("reconstruct",)
 
-# Odd widths: then the rows of a block begin at different places of vectorized kernels.
 KINDS = {
     "default": {"hidden_units": (37,), "latent_dim": 3},
     "missing, frames of 2": {"tells_missing": True, "patch_size": 2, "bidirectional": True},
@@ -386,3 +387,34 @@ def test_a_longer_forecast_begins_with_the_shorter_one(composite):
     for n_steps in (1, 5, 16):
         short = composite.network.decode(codes, np.full(36, n_steps), "predict")
         assert_allclose(short, long[:, :n_steps], rtol=1e-4, atol=1e-5)
+
+
+# Processes -------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork on Windows")
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_process_forked_in_the_middle_of_an_inference_can_infer(cases):
+    default = cases["default"]
+    reader = default.reader(default.random(LENGTHS[:3]))
+    codes = default.network.encode(reader)
+    context = multiprocessing.get_context("fork")
+    children = []
+
+    def encode(answer):
+        answer.send(default.network.encode(reader))
+
+    def fork(rows, block, outputs):
+        if not children:
+            receiver, answer = context.Pipe(duplex=False)
+            children.append((context.Process(target=encode, args=(answer,)), receiver))
+            children[0][0].start()
+
+    default.network.map_outputs(reader, RECONSTRUCT, fork)
+    [(child, receiver)] = children
+    arrived = receiver.poll(20)
+    got = receiver.recv() if arrived else None
+    child.kill()
+    child.join()
+    assert arrived
+    assert_array_equal(got, codes)
