@@ -17,7 +17,9 @@ from .architecture import TIME_WAVELENGTHS, Architecture
 
 # A row's result depends on no other row and on no place in its block, to the bit, if blocks have a
 # fixed width, whose remainder by the width of a vector is 0, products run on one thread, and no row
-# is in the first and last places: OpenBLAS computes these in another order than all between them.
+# is in the first and last places: OpenBLAS' Haswell kernel computes these in another order than all
+# between them. The tests pass with its kernels for Nehalem, Sandybridge, SkylakeX and Cooperlake,
+# too (OPENBLAS_CORETYPE).
 WIDEST, NARROWEST, MARGIN = 256, 32, 8
 GATE_VALUES = 2**15  # gates of a block that the cache of a core holds
 BLOCK_VALUES = 2**24  # in the memory of a layer
