@@ -119,8 +119,9 @@ class Checkpoints:
             if theirs != value:
                 raise ValueError(
                     f"The checkpoint {path} is of a fit whose {name} is {theirs!r}, not {value!r}: "
-                    "resume=True goes on with the same parameters, sequences and seed only. "
-                    "Restore them, choose another checkpoint_dir, or begin anew with resume=False."
+                    "resume=True goes on with the same parameters, sequences and random_state "
+                    "only. Restore them, choose another checkpoint_dir, or begin anew with "
+                    "resume=False."
                 )
         self._last = path
         return _unpack(arrays, content), job

@@ -390,6 +390,11 @@ def test_a_single_row_of_an_index_is_refused():
         sliding_windows(RECORD, 5)[1][3]
 
 
+def test_windows_that_were_not_unpacked_are_told_so():
+    with pytest.raises(TypeError, match=r"returns \(windows, index\), and X is the windows"):
+        LSTMAutoencoderTransformer(epochs=1).fit(sliding_windows(RECORD, 5))
+
+
 # WindowSplit -----------------------------------------------------------------------------
 
 

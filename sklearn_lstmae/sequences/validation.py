@@ -388,7 +388,7 @@ def _raise_nan(observed: np.ndarray, lengths: np.ndarray, first: int, name: str)
     row, place = _place(~observed, first)
     message = (
         f"Input {name} contains NaN at {place}. Fill missing values in, or set "
-        'missing="mask" to learn from the others only.'
+        'missing="mask" of the LSTMAutoencoderTransformer to learn from the others only.'
     )
     if lengths[row] and observed[row, : lengths[row]].all():
         message += (
