@@ -17,16 +17,15 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_lstmae import storage
 from sklearn_lstmae._onnx_graph import Graph
 from sklearn_lstmae._versions import __version__
-from sklearn_lstmae.engine.architecture import TIME_WAVELENGTHS, Architecture
+from sklearn_lstmae.engine.architecture import Architecture
+from sklearn_lstmae.engine.forward import FREQUENCIES, LARGEST
 from sklearn_lstmae.sequences.scaling import FLOAT32_MAX
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 
 # Those of ONNX 1.12 (2022), the oldest that have each operator as it is used here.
 OPSET, IR_VERSION = 17, 8
 OUTPUTS = {"reconstruct": "reconstruction", "predict": "prediction"}
-LARGEST = 1e18  # scaled values are clipped to it, as in the engine's inference
 FLOAT32_RANGE = (-np.float64(FLOAT32_MAX), np.float64(FLOAT32_MAX))
-FREQUENCIES = 2.0 * np.pi / np.asarray(TIME_WAVELENGTHS, np.float32)
 DEVIATION_NOISE = 10 * np.finfo(np.float64).eps  # of the mean, as in `sequences.scaling`
 
 

@@ -54,6 +54,11 @@ class Architecture:
         return 2 * self.latent_dim if self.bottleneck == "hidden_cell" else self.latent_dim
 
     @property
+    def most_units(self):
+        """Units of its widest layer, the bottleneck among them."""
+        return max((*self.hidden_units, self.latent_dim))
+
+    @property
     def encoder(self):
         """The same encoder without decoders. Its weights are the first of all weights."""
         return replace(self, decoders=())

@@ -8,7 +8,6 @@ Letters: B places of a block, b rows that fill some, K frames, P steps a frame, 
 C columns of the code, D columns of whatever.
 """
 
-import math
 from itertools import pairwise
 
 import numpy as np
@@ -26,20 +25,27 @@ BLOCK_VALUES = 2**24  # in the memory of a layer
 
 FORWARDS, BACKWARDS = slice(None), slice(None, None, -1)
 
+FREQUENCIES = 2.0 * np.pi / np.asarray(TIME_WAVELENGTHS, np.float32)
+
 # Products of larger values would leave float32, and infinities of both signs make NaN.
 LARGEST = 1e18
 
 
 def block_rows(architecture: Architecture, n_frames):
     """Rows of a block of sequences of ``n_frames`` frames."""
-    units = max((*architecture.hidden_units, architecture.latent_dim))
+    return block_width(architecture, n_frames) - 2 * MARGIN
+
+
+def block_width(architecture: Architecture, n_frames):
+    """Places of such a block, those at its edges included."""
+    units = architecture.most_units
     widest = units + max(architecture.input_width, 2 * units)
     width = WIDEST
     while width > NARROWEST and (
         4 * width * units > GATE_VALUES or width * n_frames * widest > BLOCK_VALUES
     ):
         width //= 2
-    return width - 2 * MARGIN
+    return width
 
 
 class ForwardNetwork:
@@ -83,7 +89,7 @@ class ForwardNetwork:
 
     def _places(self, n_rows, n_frames):
         """Where in a block the rows are, and how wide it is."""
-        width = block_rows(self.architecture, n_frames) + 2 * MARGIN
+        width = block_width(self.architecture, n_frames)
         return slice(MARGIN, MARGIN + n_rows), width
 
 
@@ -221,8 +227,7 @@ class Decoder:
         architecture = self.architecture
         positions = np.arange(n_frames, dtype=np.float32)[:, np.newaxis]
         if architecture.time_encoding:
-            wavelengths = np.asarray(TIME_WAVELENGTHS, np.float32)
-            angles = positions * (np.float32(2.0 * math.pi) / wavelengths)
+            angles = positions * FREQUENCIES
             return np.hstack([np.sin(angles), np.cos(angles)])
         marks = not ("input" in architecture.decoder_start or architecture.conditional)
         return (positions == 0).astype(np.float32)[:, : int(marks)]

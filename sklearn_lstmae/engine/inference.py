@@ -1,4 +1,4 @@
-"""Encoding and decoding of any number of sequences, block by block, on all cores, in NumPy.
+"""Encoding, decoding and classifying any number of sequences, block by block, on all cores.
 
 A row's result does not depend, to the bit, on the rows beside it: a block has a fixed number of
 rows, and as many frames as the row's own length asks for.

@@ -11,6 +11,7 @@ import numpy as np
 
 from ._tensorflow import keras, tf
 from .architecture import TIME_WAVELENGTHS, Architecture
+from .forward import FREQUENCIES
 from .layers import FastLSTM
 
 ops = keras.ops
@@ -197,8 +198,7 @@ class Decoder:
         """
         positions = ops.cast(positions, "float32")[:, :, None]  # (B, K, 1)
         if self.architecture.time_encoding:
-            frequencies = 2.0 * math.pi / np.asarray(TIME_WAVELENGTHS, np.float32)
-            angles = positions * frequencies
+            angles = positions * FREQUENCIES
             return ops.concatenate([ops.sin(angles), ops.cos(angles)], -1)
         start = ops.cast(ops.equal(positions, 0.0), "float32")
         return start[:, :, : self._sequence_width()]

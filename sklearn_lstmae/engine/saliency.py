@@ -40,6 +40,5 @@ def mean_saliency(architecture: Architecture, weights, reader: FrameReader):
 
 def rows_at_a_time(architecture, n_frames):
     """Sequences of ``n_frames`` frames in a call: not so many that memory is in danger."""
-    units = max((*architecture.hidden_units, architecture.latent_dim))
-    widest = max(architecture.frame_width, 4 * units)
+    widest = max(architecture.frame_width, 4 * architecture.most_units)
     return int(np.clip(LARGEST_CALL // (n_frames * widest), 16, 256))
