@@ -18,7 +18,7 @@ class Ours:
     """This library, with every part switched off that the others do not have."""
 
     def __init__(self, job, **settings):
-        import sklearn_lstmae.engine.training  # noqa: F401, as imports are not measured
+        import sklearn_lstmae.training.loop  # noqa: F401, as imports are not measured
         from sklearn_lstmae import LSTMAutoencoderTransformer
 
         # Nobody needs to be told in a benchmark: "relu" may diverge, few epochs learn little.
@@ -58,8 +58,8 @@ class Ours:
 
     def orders(self):
         """Rows in the order in which `fit` reads them: an array for each epoch."""
-        from sklearn_lstmae._fitting import draw_seed
-        from sklearn_lstmae.engine.training import draw_order
+        from sklearn_lstmae.fitting.parameters import draw_seed
+        from sklearn_lstmae.training.loop import draw_order
 
         model, n_frames = self.model, np.full(len(self.X), self.X.shape[1])
         seed = draw_seed(model.random_state)

@@ -39,12 +39,12 @@ from sklearn_lstmae.displays import (
     LearningCurveDisplay,
     ReconstructionDisplay,
 )
-from sklearn_lstmae.events import find_events
 from sklearn_lstmae.importance import latent_importance
-from sklearn_lstmae.onnx_export import export_onnx
-from sklearn_lstmae.persistence import load, save
+from sklearn_lstmae.records.events import find_events
+from sklearn_lstmae.records.windows import WindowSplit, sliding_windows, unwind
+from sklearn_lstmae.saving.onnx_export import export_onnx
+from sklearn_lstmae.saving.persistence import load, save
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
-from sklearn_lstmae.windows import WindowSplit, sliding_windows, unwind
 
 __all__ = [
     "ErrorDisplay",

@@ -13,9 +13,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import softmax
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_lstmae._callbacks import CallbackSupportMixin, FitReport
-from sklearn_lstmae._classes import check_classes, entropy, regress, weigh_classes
-from sklearn_lstmae._fitting import (
+from sklearn_lstmae._versions import PickledWithVersionsMixin
+from sklearn_lstmae.fitting.labels import check_classes, entropy, regress, weigh_classes
+from sklearn_lstmae.fitting.parameters import (
     CLASSES_OUTCOME,
     check_counts,
     draw_seed,
@@ -23,12 +23,12 @@ from sklearn_lstmae._fitting import (
     split_rows,
     warn_of_outcome,
 )
-from sklearn_lstmae._versions import PickledWithVersionsMixin
-from sklearn_lstmae.engine.plan import TrainingPlan
-from sklearn_lstmae.engine.weights import weight_shapes
+from sklearn_lstmae.fitting.reports import CallbackSupportMixin, FitReport
+from sklearn_lstmae.network.weights import weight_shapes
 from sklearn_lstmae.sequences.batch import join
 from sklearn_lstmae.sequences.frames import FrameReader
 from sklearn_lstmae.sequences.validation import SequenceSpec, check_same_layout, check_sequences
+from sklearn_lstmae.training.plan import TrainingPlan
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, positive, positive_int
 
 # What scikit-learn knows of the columns of X.
@@ -355,8 +355,8 @@ class LSTMAutoencoderClassifier(
 
         ``readers`` are of the sequences to learn from and, with early stopping, to validate on.
         """
-        from sklearn_lstmae.engine.classification import train_classifier
-        from sklearn_lstmae.engine.inference import FittedClassifier
+        from sklearn_lstmae.inference.blocks import FittedClassifier
+        from sklearn_lstmae.training.classifier import train_classifier
 
         architecture, learning = self._architecture, readers[0]
         encoder = self.autoencoder_.weights_[: len(weight_shapes(architecture))]
@@ -399,7 +399,7 @@ class LSTMAutoencoderClassifier(
     def _scores(self, X):
         """Logarithms of probabilities, but for a constant: (N, G)."""
         check_is_fitted(self)
-        from sklearn_lstmae.engine.inference import FittedClassifier
+        from sklearn_lstmae.inference.blocks import FittedClassifier
 
         reader = self._read(self._check_fitted(X))
         return FittedClassifier(self._architecture, self.weights_).scores(reader)

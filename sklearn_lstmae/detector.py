@@ -14,7 +14,9 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_lstmae._anomaly import (
+from sklearn_lstmae._versions import PickledWithVersionsMixin
+from sklearn_lstmae.fitting.parameters import USER_LINE, draw_seed, keep_state_on_failure
+from sklearn_lstmae.fitting.thresholds import (
     center_and_spread,
     conformal_offset,
     conformal_p_values,
@@ -24,8 +26,6 @@ from sklearn_lstmae._anomaly import (
     quantile_offset,
     share_errors,
 )
-from sklearn_lstmae._fitting import USER_LINE, draw_seed, keep_state_on_failure
-from sklearn_lstmae._versions import PickledWithVersionsMixin
 from sklearn_lstmae.sequences.frames import Horizon
 from sklearn_lstmae.sequences.validation import check_horizon, check_sequences
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer

@@ -80,7 +80,7 @@ def latent_importance(transformer, X):
             "X is a single sequence (n_samples=1), in which nothing varies from sequence to "
             "sequence: pass at least two."
         )
-    from sklearn_lstmae.engine.saliency import mean_saliency
+    from sklearn_lstmae.training.saliency import mean_saliency
 
     saliency = mean_saliency(transformer._architecture, transformer.weights_, reader)
     n_steps = reader.sequences.n_timesteps

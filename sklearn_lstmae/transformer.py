@@ -14,9 +14,10 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from sklearn_lstmae._callbacks import CallbackSupportMixin, FitReport
-from sklearn_lstmae._checkpoints import open_checkpoints
-from sklearn_lstmae._fitting import (
+from sklearn_lstmae._versions import PickledWithVersionsMixin
+from sklearn_lstmae.fitting.checkpoints import open_checkpoints
+from sklearn_lstmae.fitting.learn import learn
+from sklearn_lstmae.fitting.parameters import (
     check_lengths,
     check_one_pass,
     check_parameters,
@@ -26,9 +27,8 @@ from sklearn_lstmae._fitting import (
     keep_state_on_failure,
     warn_of_outcome,
 )
-from sklearn_lstmae._learning import learn
-from sklearn_lstmae._versions import PickledWithVersionsMixin
-from sklearn_lstmae.engine.architecture import Architecture
+from sklearn_lstmae.fitting.reports import CallbackSupportMixin, FitReport
+from sklearn_lstmae.network.architecture import Architecture
 from sklearn_lstmae.sequences.batch import like_input, to_layout
 from sklearn_lstmae.sequences.frames import FrameReader, Horizon, put
 from sklearn_lstmae.sequences.scaling import Scaling
@@ -258,7 +258,7 @@ class LSTMAutoencoderTransformer(
 
     Networks are compiled once in a process for each architecture, loss, optimizer and level of
     dropout, noise and clipping, whatever the rows, fold or thread; the last 32 architectures are
-    kept (`sklearn_lstmae.engine.program.clear_programs` forgets them). A training of more than
+    kept (`sklearn_lstmae.training.program.clear_programs` forgets them). A training of more than
     some 40,000 steps of LSTM layers is compiled with XLA, once more for each longest length and
     batch size, which takes a few seconds and makes each step two to three times as fast; a
     shorter one runs in TensorFlow's plain graph. The number of threads is TensorFlow's
@@ -725,7 +725,7 @@ class LSTMAutoencoderTransformer(
             A fresh one at each call.
         """
         check_is_fitted(self)
-        from sklearn_lstmae.engine.plain import PARTS, build_plain_model
+        from sklearn_lstmae.network.plain import PARTS, build_plain_model
 
         parts = [*PARTS[self._architecture.decoders], "autoencoder"]
         if part not in parts:
@@ -785,7 +785,7 @@ class LSTMAutoencoderTransformer(
 
     @property
     def _network(self):
-        from sklearn_lstmae.engine.inference import FittedNetwork
+        from sklearn_lstmae.inference.blocks import FittedNetwork
 
         return FittedNetwork(self._architecture, self.weights_)
 

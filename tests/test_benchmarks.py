@@ -74,7 +74,7 @@ def test_a_remote_keeps_its_object_times_it_and_reports_errors():
 
 @pytest.mark.parametrize("n_steps", [1, 7, 100])
 def test_rivals_learn_at_the_rates_of_the_library(n_steps):
-    from sklearn_lstmae.engine.training import learning_rates
+    from sklearn_lstmae.training.loop import learning_rates
 
     theirs = [0.01 * jobs.learning_rate_factor(step, n_steps) for step in range(n_steps)]
     np.testing.assert_allclose(theirs, learning_rates(0.01, n_steps), rtol=1e-5, atol=1e-9)

@@ -141,7 +141,7 @@ def test_another_optimizer_begins_anew():
 
 
 def test_each_pass_draws_its_own_order_and_noise(monkeypatch):
-    from sklearn_lstmae.engine import training
+    from sklearn_lstmae.training import loop as training
 
     drawn = []
     draw = training.draw_order

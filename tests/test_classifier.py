@@ -17,9 +17,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
 from sklearn_lstmae import LSTMAutoencoderClassifier, LSTMAutoencoderTransformer
-from sklearn_lstmae._classes import entropy, weigh_classes
-from sklearn_lstmae._fitting import draw_seed, split_rows
-from sklearn_lstmae.engine.weights import weight_shapes
+from sklearn_lstmae.fitting.labels import entropy, weigh_classes
+from sklearn_lstmae.fitting.parameters import draw_seed, split_rows
+from sklearn_lstmae.network.weights import weight_shapes
 
 # One epoch of pre-training is often no better than the mean: the warning says the truth.
 pytestmark = pytest.mark.filterwarnings(

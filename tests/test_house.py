@@ -20,12 +20,38 @@ FOLDER = Path(__file__).parents[1] / PACKAGE
 
 MODULE_LINES, FUNCTION_LINES, CLASS_METHODS = 400, 45, 15
 
-# room: (rooms of the package it may import, outside packages it must not)
-ROOMS = {
-    "sequences": ({"sequences"}, {"tensorflow", "keras", "scikeras"}),
-    "engine": ({"engine", "sequences"}, {"sklearn", "scikeras"}),
+# A room may import itself and the rooms before it. Estimators come after `fitting`.
+ROOMS = ["sequences", "network", "inference", "training", "fitting"]
+# Rooms beside these -> what they may import.
+APART = {"records": {"sequences"}, "datasets": set()}
+# Nothing of the package imports these.
+LEAVES = {"displays", "saving", "keras_models"}
+# Private files at the top of the package, which any room may import and which import no room.
+GROUND = {"_container", "_versions"}
+TENSORFLOW = {f"network.{name}" for name in ("_tensorflow", "lstm", "network", "plain")}
+# Outside packages -> the rooms and modules that may import them.
+ONLY_IN = {
+    "tensorflow": {
+        "training",
+        "network._tensorflow",
+        "network.lstm",
+        "network.network",
+        "network.plain",
+    },
+    "keras": {
+        "training",
+        "network._tensorflow",
+        "network.lstm",
+        "network.network",
+        "network.plain",
+        "keras_models",
+    },
+    "scikeras": set(),
+    "matplotlib": {"displays"},
+    "onnx": {"saving"},
 }
-LEAVES = {"displays", "persistence", "keras_models", "onnx_export"}
+# Rooms in which arrays are all there is: no estimator, no scikit-learn.
+WITHOUT_SKLEARN = {"network", "inference", "training"}
 
 
 @dataclass(frozen=True)
@@ -82,17 +108,45 @@ def room_of(name):
     return name.split(".")[1] if name.startswith(PACKAGE + ".") else ""
 
 
+def may_import(room, other):
+    """Whether modules of a room may import those of another room of the package."""
+    if room == other or other in GROUND:
+        return room not in GROUND or room == other
+    if room in GROUND:
+        return False
+    if room in APART:
+        return other in APART[room]
+    if room in ROOMS:
+        return other in ROOMS and ROOMS.index(other) < ROOMS.index(room)
+    return True
+
+
 def room_violations(modules):
+    return [
+        f"{module.name} imports {name}"
+        for module in modules.values()
+        if room_of(module.name)
+        for name in sorted(imported_names(module, modules))
+        if room_of(name) and not may_import(room_of(module.name), room_of(name))
+    ]
+
+
+def outside_violations(modules):
     complaints = []
     for module in modules.values():
-        if room_of(module.name) not in ROOMS:
-            continue
-        allowed, forbidden = ROOMS[room_of(module.name)]
+        room, place = room_of(module.name), module.name.removeprefix(PACKAGE + ".")
         for name in sorted(imported_names(module, modules)):
             top = name.split(".")[0]
-            if top in forbidden or (top == PACKAGE and room_of(name) not in allowed):
+            is_lost = top in ONLY_IN and not {room, place} & ONLY_IN[top]
+            if is_lost or (top == "sklearn" and room in WITHOUT_SKLEARN):
                 complaints.append(f"{module.name} imports {name}")
     return complaints
+
+
+def ground_violations(modules):
+    """At most three private files stand at the top of the package."""
+    private = {room_of(name) for name in modules if room_of(name).startswith("_")}
+    return [f"{name} is private and at the top" for name in sorted(private - GROUND)]
 
 
 def root_violations(modules):
@@ -110,16 +164,6 @@ def leaf_violations(modules):
         if module.name != PACKAGE and room_of(module.name) not in LEAVES
         for name in sorted(imported_names(module, modules))
         if room_of(name) in LEAVES
-    ]
-
-
-def drawing_violations(modules):
-    return [
-        f"{module.name} imports {name}"
-        for module in modules.values()
-        if room_of(module.name) != "displays"
-        for name in sorted(imported_names(module, modules))
-        if name.split(".")[0] == "matplotlib"
     ]
 
 
@@ -194,9 +238,10 @@ def budget_violations(modules):
 
 RULES = [
     room_violations,
+    outside_violations,
+    ground_violations,
     root_violations,
     leaf_violations,
-    drawing_violations,
     cycle_violations,
     budget_violations,
 ]
@@ -213,7 +258,8 @@ def test_package_keeps_the_rule(rule, modules):
 
 
 def test_every_room_is_read(modules):
-    assert {room_of(name) for name in modules} >= ROOMS.keys()
+    rooms = {room_of(name) for name in modules}
+    assert rooms >= {*ROOMS, *APART, *LEAVES, *GROUND}
 
 
 def test_importing_the_package_does_not_import_tensorflow():
@@ -231,7 +277,9 @@ def house(tmp_path):
     """A function that writes {path: source} as a package and reads it back."""
 
     def build(files):
-        defaults = dict.fromkeys(["__init__.py", "sequences/__init__.py", "engine/__init__.py"], "")
+        defaults = dict.fromkeys(
+            ["__init__.py", "sequences/__init__.py", "training/__init__.py"], ""
+        )
         for path, source in (defaults | files).items():
             target = tmp_path / PACKAGE / path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -241,14 +289,23 @@ def house(tmp_path):
     return build
 
 
+def module_of(path):
+    """`sklearn_lstmae.sequences.batch` for "sequences/batch.py"."""
+    return f"{PACKAGE}.{path.removesuffix('.py').replace('/', '.').removesuffix('.__init__')}"
+
+
 TIDY = {
     "__init__.py": "from .transformer import T\nfrom .displays import D\n",
-    "displays.py": "from sklearn_lstmae.transformer import T\n",
-    "transformer.py": "from .engine import training\nfrom .sequences.batch import Batch\n",
-    "engine/training.py": "import keras\nfrom ..sequences import batch\nfrom . import layers\n",
-    "engine/layers.py": "import tensorflow as tf\n",
+    "_versions.py": "import numpy as np\n",
+    "displays.py": "import matplotlib\nfrom sklearn_lstmae.transformer import T\n",
+    "detector.py": "",
+    "transformer.py": "from .training import loop\nfrom .sequences.batch import Batch\n",
+    "training/loop.py": "import keras\nfrom ..sequences import batch\nfrom . import steps\n",
+    "training/steps.py": "import tensorflow as tf\n",
     "sequences/__init__.py": "from .batch import Batch\n",
     "sequences/batch.py": "import numpy as np\nfrom sklearn.utils import check_array\n",
+    "records/__init__.py": "",
+    "records/windows.py": "import numpy as np\nfrom .. import _versions\n",
 }
 
 
@@ -260,19 +317,41 @@ def test_a_tidy_house_breaks_no_rule(rule, house):
 @pytest.mark.parametrize(
     ("path", "source", "name"),
     [
-        ("sequences/batch.py", "import tensorflow as tf", "tensorflow"),
-        ("sequences/batch.py", "def f():\n    from keras.layers import LSTM", "keras.layers"),
-        ("sequences/batch.py", "from ..engine import layers", "sklearn_lstmae.engine.layers"),
-        ("sequences/batch.py", "from ..transformer import T", "sklearn_lstmae.transformer"),
+        ("sequences/batch.py", "from ..training import loop", "sklearn_lstmae.training.loop"),
+        (
+            "sequences/batch.py",
+            "def f():\n    from ..transformer import T",
+            "sklearn_lstmae.transformer",
+        ),
         ("sequences/__init__.py", "from .. import transformer", "sklearn_lstmae.transformer"),
-        ("engine/layers.py", "from sklearn.utils import check_array", "sklearn.utils"),
-        ("engine/layers.py", "import sklearn.utils as u", "sklearn.utils"),
-        ("engine/layers.py", "import sklearn_lstmae.transformer", "sklearn_lstmae.transformer"),
+        ("training/loop.py", "import sklearn_lstmae.transformer", "sklearn_lstmae.transformer"),
+        ("records/windows.py", "from ..training import loop", "sklearn_lstmae.training.loop"),
+        ("_versions.py", "from .sequences import batch", "sklearn_lstmae.sequences.batch"),
     ],
 )
 def test_a_room_that_looks_upwards_is_found(path, source, name, house):
-    module = f"{PACKAGE}.{path.removesuffix('.py').replace('/', '.').removesuffix('.__init__')}"
-    assert room_violations(house(TIDY | {path: source})) == [f"{module} imports {name}"]
+    assert room_violations(house(TIDY | {path: source})) == [f"{module_of(path)} imports {name}"]
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "name"),
+    [
+        ("sequences/batch.py", "import tensorflow as tf", "tensorflow"),
+        ("sequences/batch.py", "def f():\n    from keras.layers import LSTM", "keras.layers"),
+        ("transformer.py", "import scikeras", "scikeras"),
+        ("transformer.py", "def f():\n    import matplotlib.pyplot as plt", "matplotlib.pyplot"),
+        ("training/steps.py", "from sklearn.utils import check_array", "sklearn.utils"),
+        ("training/steps.py", "import sklearn.utils as u", "sklearn.utils"),
+    ],
+)
+def test_an_outside_package_in_the_wrong_room_is_found(path, source, name, house):
+    modules = house(TIDY | {path: source})
+    assert outside_violations(modules) == [f"{module_of(path)} imports {name}"]
+
+
+def test_a_private_file_at_the_top_is_found(house):
+    modules = house(TIDY | {"_helpers.py": "x = 1"})
+    assert ground_violations(modules) == ["_helpers is private and at the top"]
 
 
 @pytest.mark.parametrize(
@@ -288,13 +367,6 @@ def test_an_import_of_a_leaf_is_found(house):
     modules = house(TIDY | {"transformer.py": "from . import displays"})
     [complaint] = leaf_violations(modules)
     assert complaint == "sklearn_lstmae.transformer imports sklearn_lstmae.displays"
-
-
-def test_an_import_of_matplotlib_outside_the_displays_is_found(house):
-    source = "def f():\n    import matplotlib.pyplot as plt"
-    files = {"displays.py": source, "transformer.py": source}
-    complaints = drawing_violations(house(files))
-    assert complaints == ["sklearn_lstmae.transformer imports matplotlib.pyplot"]
 
 
 @pytest.mark.parametrize(

@@ -108,8 +108,8 @@ def test_the_order_of_sequences_does_not_matter(model):
 
 
 def test_blocks_add_up(model, monkeypatch):
-    from sklearn_lstmae.engine import saliency
     from sklearn_lstmae.sequences.batch import Sequences
+    from sklearn_lstmae.training import saliency
 
     shares = latent_importance(model, CUBE)
     monkeypatch.setattr(saliency, "rows_at_a_time", lambda architecture, n_frames: 5)

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import InvalidParameterError
 
 from sklearn_lstmae import LSTMAutoencoderTransformer
-from sklearn_lstmae._fitting import resolve_batch_size, resolve_patch_size
+from sklearn_lstmae.fitting.parameters import resolve_batch_size, resolve_patch_size
 
 # One or two epochs are often no better than the mean: the warning says the truth.
 pytestmark = pytest.mark.filterwarnings(
@@ -429,7 +429,7 @@ def test_random_state_of_another_kind_gives_another_result(random_state, plain):
 
 
 def test_each_epoch_has_an_order_of_its_own():
-    from sklearn_lstmae.engine.training import draw_order
+    from sklearn_lstmae.training.loop import draw_order
 
     orders = [draw_order(np.full(20, 6), 8, seed=0, epoch=epoch) for epoch in range(2)]
     assert (orders[0] != orders[1]).any()

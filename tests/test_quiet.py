@@ -35,7 +35,7 @@ def test_fits_of_several_architectures_are_silent(run_python):
     code = """
         import numpy as np
         from sklearn_lstmae import LSTMAutoencoderTransformer
-        from sklearn_lstmae.engine import training
+        from sklearn_lstmae.training import loop as training
 
         waves = np.sin(np.linspace(0, 6, 12) + np.arange(40)[:, np.newaxis])
         ragged = [wave[:length, np.newaxis] for wave, length in zip(waves, [3, 5, 9, 12] * 10)]

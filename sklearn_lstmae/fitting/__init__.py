@@ -1,0 +1,1 @@
+"""The steps of `fit` that need no network: parameters, checkpoints, reports, outcomes."""

@@ -1,0 +1,1 @@
+"""From a fitted estimator to a file, and back: save and load, ONNX."""

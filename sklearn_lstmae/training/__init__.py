@@ -1,0 +1,1 @@
+"""How a network is trained, with TensorFlow, which the first fit imports."""

@@ -1,0 +1,119 @@
+"""Stateless optimizers take the steps that Keras' own take."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklearn_lstmae.training.optimizers import StatelessOptimizer
+
+CLASSES = {
+    "adadelta": keras.optimizers.Adadelta,
+    "adagrad": keras.optimizers.Adagrad,
+    "adam": keras.optimizers.Adam,
+    "adamax": keras.optimizers.Adamax,
+    "adamw": keras.optimizers.AdamW,
+    "lion": keras.optimizers.Lion,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": keras.optimizers.SGD,
+}
+SIZE, STEPS = 6, 5
+# One rate a step: it changes while training.
+RATES = np.array([0.01, 0.05, 0.1, 0.05, 0.02], "f4")
+START = np.linspace(-2, 2, SIZE).astype("f4")
+GRADIENTS = np.random.default_rng(0).normal(scale=3, size=(STEPS, SIZE)).astype("f4")
+
+
+def steps_of_keras(name, clipnorm, parts=1):
+    """Weights after each step, the vector being ``parts`` variables."""
+    optimizer = CLASSES[name](global_clipnorm=clipnorm)
+    variables = [keras.Variable(part) for part in np.split(START, parts)]
+    optimizer.build(variables)
+    path = []
+    for gradient, rate in zip(GRADIENTS, RATES, strict=True):
+        optimizer.learning_rate = rate
+        optimizer.apply([tf.constant(part) for part in np.split(gradient, parts)], variables)
+        path.append(np.concatenate([variable.numpy() for variable in variables]))
+    return path
+
+
+def steps_of(name, clipnorm, xla=None):
+    optimizer = StatelessOptimizer(name, SIZE, clipnorm)
+    update = optimizer.update
+    if xla is not None:
+        update = tf.function(lambda *args: optimizer.update(*args), jit_compile=xla)
+    state = [tf.constant(value) for value in optimizer.initial_state()]
+    vector = tf.constant(START)
+    path = []
+    for gradient, rate in zip(GRADIENTS, RATES, strict=True):
+        vector, state = update(state, tf.constant(gradient), vector, tf.constant(rate))
+        path.append(vector.numpy())
+    return path
+
+
+@pytest.mark.parametrize("clipnorm", [None, 1.0])
+@pytest.mark.parametrize("name", CLASSES)
+def test_steps_are_those_of_keras(name, clipnorm):
+    path = steps_of(name, clipnorm)
+    assert_allclose(path, steps_of_keras(name, clipnorm), rtol=1e-5, atol=1e-6)
+    assert not np.array_equal(path[0], START)
+
+
+@pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize("name", CLASSES)
+def test_compiled_the_steps_are_the_same(name, xla):
+    assert_allclose(steps_of(name, 1.0, xla), steps_of_keras(name, 1.0), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_one_vector_steps_like_the_variables_it_is_made_of(name):
+    """clipnorm is the norm of all weights together."""
+    assert_allclose(steps_of(name, 1.0), steps_of_keras(name, 1.0, parts=3), rtol=1e-5, atol=1e-6)
+
+
+def test_a_gradient_shorter_than_clipnorm_is_not_touched():
+    assert_array_equal(steps_of("sgd", 1e6), steps_of("sgd", None))
+
+
+def test_a_longer_gradient_steps_by_clipnorm():
+    path = [START, *steps_of("sgd", 0.5)]
+    assert_allclose(np.linalg.norm(np.diff(path, axis=0), axis=1), 0.5 * RATES, rtol=1e-5)
+
+
+def test_weight_decay_shrinks_weights_without_a_gradient():
+    optimizer = StatelessOptimizer("adamw", SIZE, None)
+    vector, _ = optimizer.update(
+        optimizer.initial_state(), tf.zeros(SIZE), tf.constant(START), tf.constant(0.5)
+    )
+    assert_allclose(vector, START * (1 - 0.5 * keras.optimizers.AdamW().weight_decay), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["adam", "lion"])
+def test_an_update_leaves_the_optimizer_as_it_was(name):
+    optimizer = StatelessOptimizer(name, SIZE, None)
+    before = optimizer.initial_state()
+    assert steps_of(name, None) is not None
+    optimizer.update(
+        [tf.constant(value) for value in before],
+        tf.ones(SIZE),
+        tf.constant(START),
+        tf.constant(0.1),
+    )
+    for value, same in zip(before, optimizer.initial_state(), strict=True):
+        assert_array_equal(value, same)
+
+
+def test_state_keeps_its_shapes_and_dtypes():
+    for name in CLASSES:
+        optimizer = StatelessOptimizer(name, SIZE, None)
+        before = optimizer.initial_state()
+        _, after = optimizer.update(
+            [tf.constant(value) for value in before],
+            tf.ones(SIZE),
+            tf.constant(START),
+            tf.constant(0.1),
+        )
+        for old, new in zip(before, after, strict=True):
+            new = np.asarray(new)
+            assert (new.shape, new.dtype) == (old.shape, old.dtype), name
