@@ -1,7 +1,6 @@
 """LSTMAutoencoderClassifier: classes of sequences, learned from few labels."""
 
 from copy import copy
-from functools import partial
 from numbers import Real
 
 import numpy as np
@@ -14,19 +13,19 @@ from sklearn.utils.extmath import softmax
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lstmae._versions import PickledWithVersionsMixin
-from sklearn_lstmae.fitting.labels import check_classes, entropy, regress, weigh_classes
-from sklearn_lstmae.fitting.parameters import (
+from sklearn_lstmae.fitting.labels import check_classes, weigh_classes
+from sklearn_lstmae.fitting.learn_classifier import learn_classes
+from sklearn_lstmae.fitting.model import fitted_model
+from sklearn_lstmae.fitting.outcome import (
     CLASSES_OUTCOME,
-    check_counts,
-    draw_seed,
     keep_state_on_failure,
-    split_rows,
     warn_of_outcome,
 )
+from sklearn_lstmae.fitting.parameters import check_counts
 from sklearn_lstmae.fitting.reports import CallbackSupportMixin, FitReport
-from sklearn_lstmae.network.weights import weight_shapes
+from sklearn_lstmae.fitting.seeds import draw_seed, split_rows
+from sklearn_lstmae.inference.coder import ClassScores
 from sklearn_lstmae.sequences.batch import join
-from sklearn_lstmae.sequences.frames import FrameReader
 from sklearn_lstmae.sequences.validation import SequenceSpec, check_same_layout, check_sequences
 from sklearn_lstmae.training.plan import TrainingPlan
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, positive, positive_int
@@ -253,9 +252,17 @@ class LSTMAutoencoderClassifier(
             shares = weigh_classes(self.class_weight, self.classes_, numbers[parts[0]])
             if not is_frozen:
                 self.autoencoder_ = self._pretrain(X, labeled, unlabeled)
-            readers = [self._read(labeled, numbers).subset(rows) for rows in parts]
+            model = fitted_model(self.autoencoder_)
+            reader = model.reader(labeled, classes=numbers)
             with FitReport(self, self.epochs, X, y) as report:
-                self.__dict__.update(self._train(readers, shares, seed, report))
+                attributes = learn_classes(
+                    model,
+                    self._make_plan(shares, seed),
+                    *(reader.subset(rows) for rows in parts),
+                    report=report,
+                    fine_tune=bool(self.fine_tune),
+                )
+                self.__dict__.update(attributes)
                 report.finish(vars(self))
         warn_of_outcome(self, self.n_epochs_, CLASSES_OUTCOME)
         return self
@@ -301,10 +308,6 @@ class LSTMAutoencoderClassifier(
     def _autoencoder(self):
         return LSTMAutoencoderTransformer() if self.autoencoder is None else self.autoencoder
 
-    @property
-    def _architecture(self):
-        return self.autoencoder_._architecture.encoder
-
     def _take_frozen(self, X, X_unlabeled):
         """Validate X for a pre-trained autoencoder, which becomes the fitted one."""
         if X_unlabeled is not None:
@@ -323,7 +326,8 @@ class LSTMAutoencoderClassifier(
         # A copy, so that whoever fits the original anew does not change this model.
         self.autoencoder_ = copy(model)
         take_over_columns(self, model)
-        return self._check_fitted(X), None
+        fitted = fitted_model(model)
+        return check_sequences(self, X, missing=fitted.missing, fitted=fitted.spec), None
 
     def _check(self, X, X_unlabeled):
         """Validate the sequences of fit."""
@@ -350,70 +354,27 @@ class LSTMAutoencoderClassifier(
         take_over_columns(autoencoder, self)
         return autoencoder
 
-    def _train(self, readers, shares, seed, report):
-        """Fitted attributes that training makes.
-
-        ``readers`` are of the sequences to learn from and, with early stopping, to validate on.
-        """
-        from sklearn_lstmae.inference.blocks import FittedClassifier
-        from sklearn_lstmae.training.classifier import train_classifier
-
-        architecture, learning = self._architecture, readers[0]
-        encoder = self.autoencoder_.weights_[: len(weight_shapes(architecture))]
-        trained = train_classifier(
-            architecture,
-            self._make_plan(shares, seed),
-            encoder,
-            partial(regress, learning.classes, shares),
-            *readers,
-            fine_tune=bool(self.fine_tune),
-            report=report.listener(lambda weights: {"weights_": weights}),
-        )
-        loss, _ = FittedClassifier(architecture, trained.weights).judge(learning, shares)
-        return {
-            "weights_": trained.weights,
-            "history_": trained.history,
-            "n_epochs_": len(trained.history["loss"]),
-            "best_epoch_": trained.best_epoch,
-            "loss_": loss,
-            "baseline_loss_": entropy(shares, learning.classes),
-        }
-
     def _make_plan(self, shares, seed):
         autoencoder = self.autoencoder_
         return TrainingPlan(
             epochs=int(self.epochs),
             batch_size=int(self.batch_size),
             learning_rate=float(self.learning_rate),
-            loss="cross_entropy",
             optimizer=autoencoder.optimizer,
             clipnorm=None if autoencoder.clipnorm is None else float(autoencoder.clipnorm),
             dropout=float(autoencoder.dropout),
             noise=float(autoencoder.noise),
-            shares=tuple(shares.tolist()),
-            kl_weight=0.0,
+            term_weights=(*shares.tolist(), 0.0),
             patience=int(self.patience) if self.early_stopping else None,
             seed=seed,
         )
 
     def _scores(self, X):
-        """Logarithms of probabilities, but for a constant: (N, G)."""
+        """Logarithms of probabilities, up to a constant: (N, G)."""
         check_is_fitted(self)
-        from sklearn_lstmae.inference.blocks import FittedClassifier
-
-        reader = self._read(self._check_fitted(X))
-        return FittedClassifier(self._architecture, self.weights_).scores(reader)
-
-    def _check_fitted(self, X):
-        """Validate X for a fitted autoencoder -> Sequences."""
-        model = self.autoencoder_
-        missing = model.configuration_["missing"]
-        return check_sequences(self, X, missing=missing, fitted=model._spec)
-
-    def _read(self, sequences, classes=None):
-        model = self.autoencoder_
-        patch_size = model._architecture.patch_size
-        return FrameReader(sequences, model._scaling, patch_size, classes=classes)
+        model = fitted_model(self.autoencoder_)
+        reader = model.read(self, X)
+        return ClassScores(model.architecture.encoder, self.weights_).scores(reader)
 
 
 def take_over_columns(estimator, other):

@@ -15,7 +15,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lstmae._versions import PickledWithVersionsMixin
-from sklearn_lstmae.fitting.parameters import USER_LINE, draw_seed, keep_state_on_failure
+from sklearn_lstmae.fitting.outcome import USER_LINE, keep_state_on_failure
+from sklearn_lstmae.fitting.seeds import draw_seed
 from sklearn_lstmae.fitting.thresholds import (
     center_and_spread,
     conformal_offset,
@@ -26,7 +27,6 @@ from sklearn_lstmae.fitting.thresholds import (
     quantile_offset,
     share_errors,
 )
-from sklearn_lstmae.sequences.frames import Horizon
 from sklearn_lstmae.sequences.validation import check_horizon, check_sequences
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 
@@ -499,7 +499,7 @@ def _check_all(detector, X):
     autoencoder._validate_params()
     sequences = check_sequences(detector, X, missing=autoencoder.missing)
     if autoencoder.objective != "reconstruct":
-        check_horizon(sequences, Horizon(autoencoder.horizon))
+        check_horizon(sequences, autoencoder.horizon)
 
 
 def _make_splitter(detector, groups):

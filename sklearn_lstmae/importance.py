@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils._param_validation import HasMethods, validate_params
 
+from sklearn_lstmae.fitting.model import fitted_model
 from sklearn_lstmae.sequences.batch import SequenceBatch
 from sklearn_lstmae.sequences.scaling import moments_of
 
@@ -74,7 +75,8 @@ def latent_importance(transformer, X):
     >>> latent_importance(autoencoder, X).shape
     (2, 20, 1)
     """
-    reader = transformer._read(X)
+    model = fitted_model(transformer)
+    reader = model.read(transformer, X)
     if len(reader) < 2:
         raise ValueError(
             "X is a single sequence (n_samples=1), in which nothing varies from sequence to "
@@ -82,7 +84,7 @@ def latent_importance(transformer, X):
         )
     from sklearn_lstmae.training.saliency import mean_saliency
 
-    saliency = mean_saliency(transformer._architecture, transformer.weights_, reader)
+    saliency = mean_saliency(model.architecture.encoder, model.encoder_weights, reader)
     n_steps = reader.sequences.n_timesteps
     importance = saliency[:, :n_steps] * deviation_of_values(reader)[:n_steps]  # (L, T, F)
     total = importance.sum(axis=(1, 2), keepdims=True)
@@ -97,7 +99,7 @@ def deviation_of_values(reader):
     def batches():
         """Each sequence as one step, whose features are all of its values."""
         for rows in reader.sequences.blocks():
-            batch = reader.read(rows, n_frames).targets["reconstruct"]
+            batch = reader.read(rows, n_frames).past
             flat = (batch.n_sequences, 1, n_values)
             one = np.ones_like(batch.lengths)
             yield SequenceBatch(batch.values.reshape(flat), one, batch.mask.reshape(flat))

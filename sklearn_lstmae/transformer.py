@@ -15,25 +15,24 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_lstmae._versions import PickledWithVersionsMixin
-from sklearn_lstmae.fitting.checkpoints import open_checkpoints
-from sklearn_lstmae.fitting.learn import learn
-from sklearn_lstmae.fitting.parameters import (
+from sklearn_lstmae.fitting.arguments import (
     check_lengths,
-    check_one_pass,
-    check_parameters,
     check_steps,
     check_whole_frames,
     cut_after,
-    keep_state_on_failure,
-    warn_of_outcome,
 )
+from sklearn_lstmae.fitting.checkpoints import open_checkpoints
+from sklearn_lstmae.fitting.learn_autoencoder import learn
+from sklearn_lstmae.fitting.model import fitted_model
+from sklearn_lstmae.fitting.outcome import keep_state_on_failure, warn_of_outcome
+from sklearn_lstmae.fitting.parameters import check_one_pass, check_parameters
 from sklearn_lstmae.fitting.reports import CallbackSupportMixin, FitReport
-from sklearn_lstmae.network.architecture import Architecture
+from sklearn_lstmae.network.wiring import POOLINGS
 from sklearn_lstmae.sequences.batch import like_input, to_layout
-from sklearn_lstmae.sequences.frames import FrameReader, Horizon, put
-from sklearn_lstmae.sequences.scaling import Scaling
+from sklearn_lstmae.sequences.frames import put
 from sklearn_lstmae.sequences.scoring import AVERAGED, errors, explained_variance
-from sklearn_lstmae.sequences.validation import SequenceSpec, check_horizon, check_sequences
+from sklearn_lstmae.sequences.tasks import OBJECTIVES, TASKS
+from sklearn_lstmae.sequences.validation import check_sequences
 
 positive_int = Interval(Integral, 1, None, closed="left")
 positive = Interval(Real, 0, None, closed="neither")
@@ -256,10 +255,10 @@ class LSTMAutoencoderTransformer(
     two fits with one integer seed give the same weights, to the bit, on one machine with one
     number of TensorFlow threads (elsewhere codes agree to about 1e-5).
 
-    Networks are compiled once in a process for each architecture, loss, optimizer and level of
-    dropout, noise and clipping, whatever the rows, fold or thread; the last 32 architectures are
-    kept (`sklearn_lstmae.training.program.clear_programs` forgets them). A training of more than
-    some 40,000 steps of LSTM layers is compiled with XLA, once more for each longest length and
+    Networks are compiled once in a process for each architecture, loss and optimizer, and for
+    whether there is any dropout, noise or clipping; other values of ``dropout``, ``noise``,
+    ``clipnorm``, ``learning_rate``, ``kl_weight`` or ``prediction_weight``, other rows, folds or
+    threads compile nothing. A training of more than some 40,000 steps of LSTM layers is compiled with XLA, once more for each longest length and
     batch size, which takes a few seconds and makes each step two to three times as fast; a
     shorter one runs in TensorFlow's plain graph. The number of threads is TensorFlow's
     (``TF_NUM_INTRAOP_THREADS``) for both; joblib's worker processes use as many as joblib gives
@@ -292,8 +291,8 @@ class LSTMAutoencoderTransformer(
         "hidden_units": [tuple, list],
         "bidirectional": ["boolean"],
         "bottleneck": [StrOptions({"dense", "hidden", "cell", "hidden_cell"})],
-        "pooling": [StrOptions({"last", "mean", "last_mean"})],
-        "objective": [StrOptions({"reconstruct", "predict", "composite"})],
+        "pooling": [StrOptions(set(POOLINGS))],
+        "objective": [StrOptions(set(OBJECTIVES))],
         "horizon": [positive_int, None],
         "prediction_weight": [Interval(Real, 0, 1, closed="neither")],
         "conditional": ["boolean"],
@@ -488,7 +487,7 @@ class LSTMAutoencoderTransformer(
         check_one_pass(self)
         goes_on = _is_fitted(self)
         with FitReport(self, 1, X, y) as report, keep_state_on_failure(self):
-            fitted = self._spec if goes_on else None
+            fitted = fitted_model(self).spec if goes_on else None
             sequences = check_sequences(self, X, missing=self.missing, fitted=fitted)
             attributes = learn(self, sequences, report, goes_on=goes_on, one_pass=True)
             self.__dict__.update(attributes)
@@ -509,8 +508,8 @@ class LSTMAutoencoderTransformer(
             L is ``latent_dim``; twice that with ``bottleneck="hidden_cell"``; 2 F more with
             ``scaling="sequence"``.
         """
-        reader = self._read(X)
-        return self._network.encode(reader)
+        model = fitted_model(self)
+        return model.coder.encode(model.read(self, X))
 
     def inverse_transform(self, Z, lengths=None):
         """Decode codes.
@@ -530,25 +529,21 @@ class LSTMAutoencoderTransformer(
             ``objective="predict"`` what the predicting decoder says, by default as many steps as
             it learned to say.
         """
-        check_is_fitted(self)
+        model = fitted_model(self)
         with np.errstate(over="ignore"):  # what is too large for float32 is refused as infinite
             Z = check_array(Z, dtype=np.float32, input_name="Z")
-        width = len(self.get_feature_names_out())
-        if Z.shape[1] != width:
+        if Z.shape[1] != model.n_columns:
             raise ValueError(
                 f"Z has {Z.shape[1]} columns, but the codes of this "
-                f"{type(self).__name__} have {width}: pass what transform returns."
+                f"{type(self).__name__} have {model.n_columns}: pass what transform returns."
             )
-        decoder, n_steps = self._task(None), self.n_timesteps_
-        if decoder == "predict":
-            n_steps = self.configuration_["horizon"] or n_steps - 1
+        task, n_steps = self._task(model, None), model.n_timesteps
+        if TASKS[task].follows:
+            n_steps = model.horizon or n_steps - 1
         lengths = check_lengths(n_steps if lengths is None else lengths, len(Z))
-        if decoder == "predict":
-            check_whole_frames(self.configuration_, int(lengths.max()))
-        codes, statistics = np.split(Z, [self._n_features_out], axis=1)
-        values = self._network.decode(codes, lengths, decoder)
-        values = self._scaling.invert(values, statistics if statistics.size else None)
-        return to_layout(values, lengths, self.configuration_["layout"])
+        if TASKS[task].follows:
+            check_whole_frames(model, int(lengths.max()))
+        return to_layout(model.decode(Z, lengths, task), lengths, model.layout)
 
     def reconstruct(self, X, task=None):
         """Encode and decode sequences.
@@ -569,20 +564,21 @@ class LSTMAutoencoderTransformer(
             In the layout and units of X, and for "reconstruct" in its lengths; NaN on the padding
             of an array.
         """
-        task = self._task(task)
-        reader = self._read(X, as_trained=task == "predict")
-        sequences, scaling = reader.sequences, reader.scaling
-        lengths, width = sequences.lengths, sequences.width
-        if task == "predict":
-            lengths = lengths - reader.horizon.start(lengths)
-            width = reader.horizon.width(width - 1)
+        model = fitted_model(self)
+        task = self._task(model, task)
+        reader = model.read(self, X, (task,), as_trained=TASKS[task].follows)
+        sequences = reader.sequences
+        _, lengths = TASKS[task].span(sequences.lengths, reader.horizon)
+        width = sequences.width
+        if TASKS[task].follows:
+            width = TASKS[task].width(width - 1, reader.horizon)
         result = np.empty((len(reader), width, sequences.n_features), np.float32)
 
         def keep(rows, block, outputs):
-            original = scaling.invert(outputs[task], block.statistics)[:, :width]
+            original = model.scaling.invert(outputs[task], block.statistics)[:, :width]
             result[rows, : original.shape[1]] = original
 
-        self._network.map_outputs(reader, (task,), keep)
+        model.coder.map_outputs(reader, keep)
         return like_input(result, lengths, sequences.layout)
 
     def forecast(self, X, steps=None, until=None):
@@ -611,12 +607,10 @@ class LSTMAutoencoderTransformer(
         ValueError
             Without a predicting decoder that has learned a ``horizon``.
         """
-        check_is_fitted(self)
-        steps = check_steps(self.configuration_, steps, until)
-        reader = self._read(X)
-        codes, statistics = np.split(self._network.encode(reader), [self._n_features_out], axis=1)
-        values = self._network.decode(codes, np.full(len(codes), steps), "predict")
-        values = self._scaling.invert(values, statistics if statistics.size else None)
+        model = fitted_model(self)
+        steps = check_steps(model, steps, until)
+        codes = model.coder.encode(model.read(self, X))
+        values = model.decode(codes, np.full(len(codes), steps), "predict")
         return values if until is None else [cut_after(row, until) for row in values]
 
     def errors(self, X, per="sequence", task=None):
@@ -641,11 +635,12 @@ class LSTMAutoencoderTransformer(
             decoder does not say: as in training, the encoder does not see the last ``horizon``
             steps, which are the predicting decoder's.
         """
-        task = self._task(task)
-        reader = self._read(X, as_trained=True)
+        model = fitted_model(self)
+        task = self._task(model, task)
+        reader = model.read(self, X, (task,), as_trained=True)
         if per not in list(AVERAGED):  # a list, since per may be unhashable
             raise ValueError(f"per={per!r} is not one of {list(AVERAGED)}.")
-        loss, width = self.configuration_["loss"], reader.sequences.width
+        width = reader.sequences.width
         shape = {"sequence": [], "step": [width], "feature": [reader.sequences.n_features]}
         shape["value"] = shape["step"] + shape["feature"]
         result = np.full([len(reader), *shape[per]], np.nan)
@@ -653,14 +648,14 @@ class LSTMAutoencoderTransformer(
         def keep(rows, block, outputs):
             target = block.targets[task]
             difference = np.subtract(target.values, outputs[task], dtype=np.float64)
-            part = errors(difference, target.mask, loss, per)
+            part = errors(difference, target.mask, model.loss, per)
             if per == "step":
                 part = put(part[:, :, np.newaxis], block.starts[task], width)[:, :, 0]
             elif per == "value":
                 part = put(part, block.starts[task], width)
             result[rows] = part
 
-        self._network.map_outputs(reader, (task,), keep)
+        model.coder.map_outputs(reader, keep)
         return result
 
     def score_samples(self, X):
@@ -695,9 +690,9 @@ class LSTMAutoencoderTransformer(
             1 - (sum of squared errors) / (sum of squared deviations from the means of ``fit``),
             of scaled, observed values. 1 is perfect, 0 no better than the mean.
         """
-        task = self._task(None)
-        reader = self._read(X, as_trained=True)
-        losses = self._network.mean_losses(reader, (task,), "mse", reader.scaling.center)
+        model = fitted_model(self)
+        reader = model.read(self, X, (self._task(model, None),), as_trained=True)
+        losses = model.coder.mean_losses(reader, "mse", model.scaling.center)
         return explained_variance(*(float(loss[0]) for loss in losses))
 
     def to_keras(self, part="encoder"):
@@ -724,16 +719,15 @@ class LSTMAutoencoderTransformer(
         model : keras.Model
             A fresh one at each call.
         """
-        check_is_fitted(self)
-        from sklearn_lstmae.network.plain import PARTS, build_plain_model
+        model = fitted_model(self)
+        from sklearn_lstmae.network.in_keras import build_model, parts_of
 
-        parts = [*PARTS[self._architecture.decoders], "autoencoder"]
-        if part not in parts:
+        if part not in parts_of(model.architecture):
             raise ValueError(
-                f"part={part!r} is not one of {parts}, the parts of a network with "
-                f"decoders {list(self._architecture.decoders)}."
+                f"part={part!r} is not one of {parts_of(model.architecture)}, the parts of a "
+                f"network with decoders {list(model.architecture.decoders)}."
             )
-        return build_plain_model(self._architecture, self.weights_, part, self.n_timesteps_)
+        return build_model(model.architecture, model.weights, part, model.n_timesteps)
 
     def get_feature_names_out(self, input_features=None):
         """Names of the columns of a code.
@@ -768,45 +762,12 @@ class LSTMAutoencoderTransformer(
         return tags
 
     @property
-    def _architecture(self):
-        return Architecture.from_dict(self.configuration_["architecture"])
-
-    @property
     def _n_features_out(self):
-        return self._architecture.code_width
+        return fitted_model(self).architecture.code_width
 
-    @property
-    def _scaling(self):
-        return Scaling(self.configuration_["scaling"], self.mean_, self.scale_)
-
-    @property
-    def _spec(self):
-        return SequenceSpec(self.configuration_["layout"], self._architecture.n_features)
-
-    @property
-    def _network(self):
-        from sklearn_lstmae.inference.blocks import FittedNetwork
-
-        return FittedNetwork(self._architecture, self.weights_)
-
-    def _read(self, X, as_trained=False):
-        """Validate X for a fitted model -> FrameReader.
-
-        ``as_trained``: the encoder does not see the steps that a decoder should predict.
-        """
-        check_is_fitted(self)
-        missing = self.configuration_["missing"]
-        sequences = check_sequences(self, X, missing=missing, fitted=self._spec)
-        horizon = None
-        if as_trained and "predict" in self._architecture.decoders:
-            horizon = Horizon(self.configuration_["horizon"])
-            check_horizon(sequences, horizon)
-        return FrameReader(sequences, self._scaling, self._architecture.patch_size, horizon)
-
-    def _task(self, task):
+    def _task(self, model, task):
         """The task that a method should use, its main one by default."""
-        check_is_fitted(self)
-        tasks = self._architecture.decoders
+        tasks = model.architecture.decoders
         if task is not None and task not in tasks:
             raise ValueError(
                 f"task={task!r} is not one of {list(tasks)}, what this "

@@ -65,14 +65,23 @@ def make_reader():
     from sklearn_lstmae.sequences.frames import FrameReader
     from sklearn_lstmae.sequences.scaling import Scaling
 
-    def make(source, lengths=None, *, patch_size=1, has_missing=False, kind=None, horizon=None):
+    def make(
+        source,
+        lengths=None,
+        *,
+        patch_size=1,
+        has_missing=False,
+        kind=None,
+        tasks=("reconstruct",),
+        horizon=None,
+    ):
         if lengths is None:
             lengths = [len(array) for array in source]
         layout = "list" if isinstance(source, list) else "3d"
         sequences = Sequences(source, np.asarray(lengths), layout, has_missing)
         n_features = sequences.n_features
         scaling = Scaling(kind, np.zeros(n_features), np.ones(n_features))
-        return FrameReader(sequences, scaling, patch_size, horizon)
+        return FrameReader(sequences, scaling, patch_size, has_missing, tasks, horizon)
 
     return make
 

@@ -18,8 +18,8 @@ from sklearn.utils import get_tags
 
 from sklearn_lstmae import LSTMAutoencoderClassifier, LSTMAutoencoderTransformer
 from sklearn_lstmae.fitting.labels import entropy, weigh_classes
-from sklearn_lstmae.fitting.parameters import draw_seed, split_rows
-from sklearn_lstmae.network.weights import weight_shapes
+from sklearn_lstmae.fitting.model import fitted_model
+from sklearn_lstmae.fitting.seeds import draw_seed, split_rows
 
 # One epoch of pre-training is often no better than the mean: the warning says the truth.
 pytestmark = pytest.mark.filterwarnings(
@@ -58,8 +58,7 @@ def make(autoencoder=None, **parameters):
 
 def encoder_of(classifier):
     """The weights of the transformer's encoder, and those of the classifier's."""
-    n_encoder = len(weight_shapes(classifier._architecture))
-    return classifier.autoencoder_.weights_[:n_encoder], classifier.weights_[:-2]
+    return fitted_model(classifier.autoencoder_).encoder_weights, classifier.weights_[:-2]
 
 
 def assert_same(arrays, expected):

@@ -16,7 +16,7 @@ from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, TimeSer
 from sklearn.utils import get_tags
 
 from sklearn_lstmae import LSTMAutoencoderDetector, LSTMAutoencoderTransformer
-from sklearn_lstmae.fitting.parameters import draw_seed
+from sklearn_lstmae.fitting.seeds import draw_seed
 
 # Two epochs are often no better than the mean: the warning says the truth.
 pytestmark = pytest.mark.filterwarnings(

@@ -28,7 +28,7 @@ APART = {"records": {"sequences"}, "datasets": set()}
 LEAVES = {"displays", "saving", "keras_models"}
 # Private files at the top of the package, which any room may import and which import no room.
 GROUND = {"_container", "_versions"}
-TENSORFLOW = {f"network.{name}" for name in ("_tensorflow", "lstm", "network", "plain")}
+TENSORFLOW = {f"network.{name}" for name in ("_tensorflow", "lstm", "in_tensorflow", "in_keras")}
 # Outside packages -> the rooms and modules that may import them.
 ONLY_IN = {
     "tensorflow": {

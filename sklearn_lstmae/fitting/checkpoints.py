@@ -17,8 +17,8 @@ import numpy as np
 
 from sklearn_lstmae import _container as container
 from sklearn_lstmae._versions import versions
-from sklearn_lstmae.fitting.parameters import USER_LINE
-from sklearn_lstmae.training.state import TrainedNetwork, TrainingState
+from sklearn_lstmae.fitting.outcome import USER_LINE
+from sklearn_lstmae.training.state import TrainingProgress, TrainingState
 
 try:
     import fcntl
@@ -29,7 +29,7 @@ KIND = "checkpoint"
 NAME = re.compile(r"checkpoint-(\d{6,})\.lstmae")
 LOCK = ".sklearn_lstmae-lock"
 
-# Parameters that do not say what is trained. The seed stands for random_state.
+# Parameters that do not say what is progress. The seed stands for random_state.
 IRRELEVANT = {"checkpoint_dir", "resume", "warm_start", "random_state", "verbose"}
 
 # Packages of another version may make other bits.
@@ -87,7 +87,7 @@ class Checkpoints:
         self._last = None  # path of the last checkpoint of this fit
 
     def resume(self, job, any_seed):
-        """What the last fit of this job made so far, and the job with its seed.
+        """The progress of the last fit of this job, and the job with its seed.
 
         Parameters
         ----------
@@ -98,7 +98,7 @@ class Checkpoints:
 
         Returns
         -------
-        trained : TrainedNetwork or None
+        progress : TrainingProgress or None
             None where there is no checkpoint.
         job : dict
             With the checkpoint's seed.
@@ -126,12 +126,12 @@ class Checkpoints:
         self._last = path
         return _unpack(arrays, content), job
 
-    def write(self, job, trained):
-        """Keep what a training made so far."""
+    def write(self, job, progress):
+        """Write a checkpoint."""
         paths = self._paths()
         number = 1 + max(paths, default=0)
         path = os.path.join(self._folder, f"checkpoint-{number:06}.lstmae")
-        arrays, content = _pack(trained)
+        arrays, content = _pack(progress)
         container.write(path, KIND, arrays, {"job": job, **content})
         for old in paths.values():
             if old != self._last:
@@ -171,21 +171,21 @@ class Checkpoints:
 # What a checkpoint holds -----------------------------------------------------------------
 
 
-def _pack(trained):
-    """TrainedNetwork -> arrays and plain values."""
-    state = trained.state
-    is_best = trained.weights is state.weights
+def _pack(progress):
+    """TrainingProgress -> arrays and plain values."""
+    state = progress.state
+    is_best = progress.weights is state.weights
     lists = {
         "weights": state.weights,
         "optimizer": state.optimizer,
-        "best": [] if is_best else trained.weights,
+        "best": [] if is_best else progress.weights,
     }
     arrays = {f"{name} {i}": item for name, items in lists.items() for i, item in enumerate(items)}
     content = {
         "n_epochs": state.n_epochs,
         "n_steps": state.n_steps,
-        "best_epoch": trained.best_epoch,
-        "history": trained.history,
+        "best_epoch": progress.best_epoch,
+        "history": progress.history,
     }
     return arrays, content
 
@@ -197,7 +197,7 @@ def _unpack(arrays, content):
         for name in ("weights", "optimizer", "best")
     )
     state = TrainingState(weights, optimizer, content["n_epochs"], content["n_steps"])
-    return TrainedNetwork(state, best or weights, content["best_epoch"], content["history"])
+    return TrainingProgress(state, best or weights, content["best_epoch"], content["history"])
 
 
 # What is trained -------------------------------------------------------------------------

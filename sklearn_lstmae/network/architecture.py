@@ -2,10 +2,19 @@
 
 from dataclasses import asdict, dataclass, fields, replace
 
+import numpy as np
+
+from sklearn_lstmae.sequences.tasks import TASKS
+
 # Wavelengths of the decoder's time encoding: 4, 8, ... 512 frames (Vaswani et al. 2017,
 # "Attention Is All You Need", section 3.5, with base 2, since sequences have tens to hundreds of
 # frames here, not thousands).
 TIME_WAVELENGTHS = tuple(4.0 * 2.0**octave for octave in range(8))
+FREQUENCIES = 2.0 * np.pi / np.asarray(TIME_WAVELENGTHS, np.float32)
+
+# Encoders read values up to this size: products of larger ones would leave float32, and infinities
+# of both signs make NaN.
+LARGEST = 1e18
 
 
 @dataclass(frozen=True)
@@ -27,10 +36,10 @@ class Architecture:
     decoder_start: str  # "input", "state" or "input_state"
     time_encoding: bool
     activation: str  # "tanh" or "relu"
-    tells_missing: bool  # the network is told which values are observed
+    tells_missing: bool  # the encoder also reads which values are observed
     decoders: tuple[str, ...] = ("reconstruct",)  # of "reconstruct" and "predict", in this order
     conditional: bool = False  # decoders read the previous frame
-    variational: bool = False  # the encoder also says how sure it is of a code
+    variational: bool = False  # the encoder also outputs the variance of a code
 
     @property
     def frame_width(self):
@@ -41,8 +50,8 @@ class Architecture:
     def input_width(self):
         """Width of what the encoder reads at once.
 
-        The values of a frame; beside them, which values are observed, or, where a frame can be
-        partly padding, which of its steps are real.
+        The values of a frame; besides, which of them are observed, or, where a frame can be partly
+        padding, which of its steps are real.
         """
         if self.tells_missing:
             return 2 * self.frame_width
@@ -63,9 +72,9 @@ class Architecture:
         """The same encoder without decoders. Its weights are the first of all weights."""
         return replace(self, decoders=())
 
-    def says_backwards(self, decoder):
-        """Whether this decoder says the last frame first."""
-        return decoder == "reconstruct" and self.reverse_target
+    def reverses(self, task):
+        """Whether the decoder of this task outputs the sequence in reverse."""
+        return self.reverse_target and not TASKS[task].follows
 
     def n_frames(self, n_steps):
         """Frames that hold ``n_steps`` steps (an int or an integer array)."""

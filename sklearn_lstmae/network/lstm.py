@@ -13,99 +13,13 @@ What makes it faster than the same network of Keras' own layers:
 Inside the loops all arrays are time-major, (T, B, ...).
 """
 
-from sklearn_lstmae.network._tensorflow import keras, tf
+from ._tensorflow import tf
 
 # name -> (function, its derivative written in terms of its output)
 ACTIVATIONS = {
     "tanh": (tf.tanh, lambda output: 1.0 - tf.square(output)),
     "relu": (tf.nn.relu, lambda output: tf.cast(output > 0, output.dtype)),
 }
-
-
-class FastLSTM(keras.layers.Layer):
-    """An LSTM layer with the weights, gate order and masking rule of ``keras.layers.LSTM``.
-
-    Parameters
-    ----------
-    units : int
-        Width U of the state.
-    activation : {"tanh", "relu"}
-        Of the candidate and of the cell; the gates are sigmoids.
-    go_backwards : bool
-        Read the sequence from its end. Outputs come in the order of the sequence all the same
-        (Keras returns them in the order of reading).
-    name : str
-    """
-
-    def __init__(self, units, *, activation="tanh", go_backwards=False, name=None):
-        super().__init__(name=name, dtype="float32")
-        self.units = units
-        self.activation = activation
-        self.go_backwards = go_backwards
-
-    def build(self, input_shape):
-        """Make the weights for inputs of ``input_shape[-1]`` columns: sequence, then constant."""
-        gates = 4 * self.units
-        self.kernel = self.add_weight((input_shape[-1], gates), "zeros", name="kernel")
-        self.recurrent_kernel = self.add_weight(
-            (self.units, gates), "zeros", name="recurrent_kernel"
-        )
-        self.bias = self.add_weight((gates,), "zeros", name="gate_bias")
-        self.built = True
-
-    def call(
-        self,
-        sequence,
-        *,
-        mask=None,
-        initial_state=None,
-        constant=None,
-        n_steps=None,
-        training=False,
-    ):
-        """Run over a sequence.
-
-        Parameters
-        ----------
-        sequence : tensor of shape (B, T, D), or (1, T, D) where ``constant`` tells B
-        mask : bool tensor of shape (B, T), optional
-            Where False, the state is held and the output repeated.
-        initial_state : pair of tensors of shape (B, U), optional
-            Hidden and cell state; zeros by default.
-        constant : tensor of shape (B, C), optional
-            Further columns, the same at each step.
-        n_steps : int32 scalar tensor, optional
-            Compute this many steps only, all others being masked or unused; their outputs are
-            zeros then. What XLA compiled for the longest sequences so costs no more for short
-            ones than they need. Not together with both ``go_backwards`` and ``initial_state``.
-        training : bool
-            Keep what the gradient needs.
-
-        Returns
-        -------
-        tensors of shape (B, T, U), (B, U), (B, U)
-            The outputs, and the last hidden and cell state.
-        """
-        width = sequence.shape[-1]
-        kernel = tf.convert_to_tensor(self.kernel)
-        steps = tf.transpose(sequence, [1, 0, 2])  # (T, B, D)
-        projected = tf.tensordot(steps, kernel[:width], 1) + self.bias  # (T, B, 4U)
-        every_step = None if constant is None else constant @ kernel[width:]  # (B, 4U)
-        if initial_state is None:
-            rows = tf.shape(sequence if constant is None else constant)[0]
-            initial_state = [tf.zeros([rows, self.units])] * 2
-        if mask is not None:
-            mask = tf.transpose(mask)[:, :, tf.newaxis]  # (T, B, 1)
-        recurrence = Recurrence(
-            tf.convert_to_tensor(self.recurrent_kernel),
-            mask,
-            self.activation,
-            self.go_backwards,
-            n_steps,
-        )
-        run = recurrence.run_differentiable if training else recurrence.run
-        outputs, hidden, cell = run(projected, every_step, *initial_state)
-        return tf.transpose(outputs, [1, 0, 2]), hidden, cell
 
 
 class Recurrence:
@@ -119,7 +33,9 @@ class Recurrence:
     backwards : bool
         Run from the last step to the first.
     n_steps : int32 scalar tensor or None
-        Steps to run; None: all.
+        Steps to run, all others being masked or unused; their outputs are zeros. A loop that XLA
+        compiled for the longest sequences so costs no more for short ones than they need. None:
+        all. Not together with ``backwards`` and a first state that is not zero.
     """
 
     def __init__(self, recurrent, mask, activation, backwards, n_steps=None):
@@ -130,21 +46,29 @@ class Recurrence:
         self.n_steps = n_steps
 
     def run(self, projected, every_step, hidden, cell):
-        """All steps: (T, B, 4U), (B, 4U) or None, (B, U), (B, U) -> (T, B, U), (B, U), (B, U)."""
-        [outputs], hidden, cell = self._loop(
-            self.recurrent, projected, every_step, hidden, cell, keep=1
-        )
-        return outputs, hidden, cell
+        """All steps.
 
-    def run_differentiable(self, projected, every_step, hidden, cell):
-        """`run`, with a gradient written by hand."""
+        Parameters
+        ----------
+        projected : tensor of shape (T, B, 4U) or (T, 1, 4U)
+            Preactivations of the gates, without the recurrence.
+        every_step : tensor of shape (B, 4U) or None
+            Added to them at each step.
+        hidden, cell : tensors of shape (B, U)
+            State before the first step.
+
+        Returns
+        -------
+        tensors of shape (T, B, U), (B, U), (B, U)
+            The outputs, in the order of the steps, and the last hidden and cell state.
+        """
         if every_step is None:
             every_step = tf.zeros([1, self.recurrent.shape[1]])
 
         @tf.custom_gradient
         def run(recurrent, projected, every_step, hidden, cell):
             [outputs, cells, squashed], last_hidden, last_cell = self._loop(
-                recurrent, projected, every_step, hidden, cell, keep=3
+                recurrent, projected, every_step, hidden, cell
             )
 
             def gradient(d_outputs, d_hidden, d_cell):
@@ -170,24 +94,22 @@ class Recurrence:
 
         return run(self.recurrent, projected, every_step, hidden, cell)
 
-    def _loop(self, recurrent, projected, every_step, hidden, cell, keep):
-        """Run all steps; keep the first ``keep`` of outputs, cells and squashed, (T, B, ...)."""
+    def _loop(self, recurrent, projected, every_step, hidden, cell):
+        """Run all steps; keep outputs, cells and squashed, (T, B, ...)."""
         first, stride, goes_on = self._walk(projected, self.backwards)
 
         def body(step, hidden, cell, *kept):
-            preactivation = projected[step] + hidden @ recurrent  # (B, 4U)
-            if every_step is not None:
-                preactivation += every_step
+            preactivation = projected[step] + hidden @ recurrent + every_step  # (B, 4U)
             squashed, new_hidden, new_cell = _cell(preactivation, cell, self.activation)
             if self.mask is not None:
                 seen = self.mask[step]  # (B, 1)
                 new_hidden = tf.where(seen, new_hidden, hidden)
                 new_cell = tf.where(seen, new_cell, cell)
-            values = (new_hidden, new_cell, squashed)[:keep]
+            values = new_hidden, new_cell, squashed
             written = [array.write(step, v) for array, v in zip(kept, values, strict=True)]
             return step + stride, new_hidden, new_cell, *written
 
-        memory = [tf.TensorArray(tf.float32, size=tf.shape(projected)[0]) for _ in range(keep)]
+        memory = [tf.TensorArray(tf.float32, size=tf.shape(projected)[0]) for _ in range(3)]
         _, hidden, cell, *memory = tf.while_loop(goes_on, body, (first, hidden, cell, *memory))
         return [array.stack() for array in memory], hidden, cell
 

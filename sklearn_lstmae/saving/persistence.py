@@ -27,9 +27,9 @@ from sklearn_lstmae import _container as container
 from sklearn_lstmae._versions import versions
 from sklearn_lstmae.classifier import LSTMAutoencoderClassifier
 from sklearn_lstmae.detector import SCORES, LSTMAutoencoderDetector
-from sklearn_lstmae.fitting.parameters import DECODERS
 from sklearn_lstmae.network.architecture import Architecture
-from sklearn_lstmae.network.weights import weight_shapes
+from sklearn_lstmae.network.wiring import network_of
+from sklearn_lstmae.sequences.tasks import OBJECTIVES
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, positive_int
 
 KIND = "estimator"
@@ -393,7 +393,7 @@ def _check_transformer(attributes):
         return
     architecture = _check_configuration(attributes["configuration_"])
     _check_features(attributes, ["n_timesteps_", "n_features_in_"])
-    _check_arrays("weights_", attributes["weights_"], weight_shapes(architecture), np.float32)
+    _check_arrays("weights_", attributes["weights_"], network_of(architecture).shapes, np.float32)
     for name in ("mean_", "scale_"):
         _check_arrays(name, [attributes[name]], [(architecture.n_features,)], np.float64)
     if "n_observed_" in attributes or "var_" in attributes:  # files of before have neither
@@ -401,7 +401,7 @@ def _check_transformer(attributes):
         _check_arrays("n_observed_", [attributes.get("n_observed_")], shapes, np.int64)
         _check_arrays("var_", [attributes.get("var_")], shapes, np.float64)
     if attributes.get("optimizer_state_") is not None:
-        _check_optimizer_state(attributes["optimizer_state_"], weight_shapes(architecture))
+        _check_optimizer_state(attributes["optimizer_state_"], network_of(architecture).shapes)
 
 
 def _check_classifier(attributes):
@@ -420,7 +420,7 @@ def _check_classifier(attributes):
         raise ValueError(f"'weights_' is no list of an encoder's and a head's: {weights!r:.200}.")
     encoder = Architecture.from_dict(model.configuration_["architecture"]).encoder
     head = [(width, *classes.shape), classes.shape]
-    _check_arrays("weights_", weights[:-2], weight_shapes(encoder), np.float32)
+    _check_arrays("weights_", weights[:-2], network_of(encoder).shapes, np.float32)
     _check_arrays("weights_", weights[-2:], head, np.float64)
 
 
@@ -501,7 +501,7 @@ def _check_configuration(configuration):
         raise ValueError("'hidden_units' is empty, which a 'dense' bottleneck cannot have.")
     if description["bottleneck"] != "dense" and description["variational"]:
         raise ValueError("'variational' is set, which only a 'dense' bottleneck can be.")
-    if decoders not in map(list, DECODERS.values()):
+    if decoders not in map(list, OBJECTIVES.values()):
         raise ValueError(f"'decoders' is {decoders!r:.200}, which no objective has.")
     return Architecture.from_dict(description)
 

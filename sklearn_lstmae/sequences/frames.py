@@ -1,6 +1,6 @@
-"""Steps <-> frames: what the network reads at once is P consecutive steps of scaled values.
+"""Steps <-> frames: a network reads and outputs P consecutive steps of scaled values at once.
 
-Letters: N sequences, T steps, K frames, P steps a frame, F features, H steps of a horizon.
+Letters: N sequences, T steps, K frames, P steps a frame, F features.
 """
 
 from dataclasses import dataclass
@@ -10,43 +10,41 @@ import numpy as np
 
 from sklearn_lstmae.sequences.batch import SequenceBatch, Sequences
 from sklearn_lstmae.sequences.scaling import Scaling
+from sklearn_lstmae.sequences.tasks import TASKS, past_lengths
 
 
-@dataclass(frozen=True)
-class Horizon:
-    """What a predicting decoder should say.
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """What an encoder reads of some sequences, or what a decoder should output.
 
     Attributes
     ----------
-    steps : int or None
-        The last H steps, which the encoder does not see. None: the encoder sees all T steps, and
-        the decoder should say steps 2 to T.
+    values : ndarray of shape (N, K, P * F), dtype float32
+        Zero where nothing is observed.
+    indicators : ndarray of shape (N, K, I), dtype bool
+        What an encoder reads besides the values: where values may be missing, which of them are
+        observed (I = P * F); else, where a frame can be partly padding, which of its steps are
+        real (I = P); else nothing (I = 0).
+    lengths : ndarray of shape (N,)
+        Steps of each sequence.
     """
 
-    steps: int | None
-
-    def past(self, lengths: np.ndarray) -> np.ndarray:
-        """Steps that the encoder sees of sequences of these lengths: (N,) -> (N,)."""
-        return lengths if self.steps is None else lengths - self.steps
-
-    def start(self, lengths: np.ndarray) -> np.ndarray:
-        """First step, from 0, that the decoder should say: (N,) -> (N,)."""
-        return np.ones_like(lengths) if self.steps is None else lengths - self.steps
-
-    def width(self, past_width: int) -> int:
-        """Most steps to say of sequences of which the encoder sees at most so many."""
-        return past_width if self.steps is None else self.steps
+    values: np.ndarray
+    indicators: np.ndarray
+    lengths: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class FrameBlock:
-    """Some sequences, ready for the network.
+    """Some sequences, ready for a network.
 
     Attributes
     ----------
+    past : SequenceBatch
+        Scaled values that the encoder reads, in whole frames: (N, K * P, F).
+
     targets : dict of SequenceBatch
-        Scaled values that each decoder should say, in whole frames: "reconstruct" what the
-        encoder sees (N, K * P, F), "predict" what follows.
+        Scaled values that each decoder should output, by task, in whole frames.
 
     starts : dict of ndarray of shape (N,)
         Step of the sequence, from 0, with which each target begins.
@@ -57,25 +55,32 @@ class FrameBlock:
     patch_size : int
         P.
 
+    may_miss : bool
+        Whether values may be missing.
+
     classes : ndarray of int of shape (N,) or None
-        Of a classifier that learns.
+        Labels of the sequences where a classifier learns.
     """
 
+    past: SequenceBatch
     targets: dict[str, SequenceBatch]
     starts: dict[str, np.ndarray]
     statistics: np.ndarray | None
     patch_size: int
+    may_miss: bool
     classes: np.ndarray | None = None
 
-    def frames(self, target: str) -> np.ndarray:
-        """Values of a target as (N, K, P * F): NaN where one is missing, zero in the padding."""
-        batch = self.targets[target]
-        values = batch.values
-        if batch.observed is not None:
-            missing = batch.step_mask[:, :, np.newaxis] & ~batch.observed
-            values = np.where(missing, np.float32(np.nan), values)
-        n_frames = batch.n_timesteps // self.patch_size
-        return values.reshape(len(values), n_frames, self.patch_size * batch.n_features)
+    def frames(self, batch: SequenceBatch) -> Frames:
+        """`past` or one of the targets, in frames."""
+        n_sequences, n_frames = len(batch.lengths), batch.n_timesteps // self.patch_size
+        shape = n_sequences, n_frames, self.patch_size * batch.n_features
+        if self.may_miss:
+            indicators = batch.mask.reshape(shape)
+        elif self.patch_size > 1:
+            indicators = batch.step_mask.reshape(n_sequences, n_frames, self.patch_size)
+        else:
+            indicators = np.zeros((n_sequences, n_frames, 0), bool)
+        return Frames(batch.values.reshape(shape), indicators, batch.lengths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,19 +93,25 @@ class FrameReader:
     scaling : Scaling
     patch_size : int
         P.
-    horizon : Horizon or None
-        Of a predicting decoder; None: there is none.
+    may_miss : bool
+        Whether the network reads which values are observed.
+    tasks : tuple of str
+        Tasks whose targets are read. With "predict" the encoder reads what it reads in training:
+        all but the last ``horizon`` steps.
+    horizon : int or None
+        Steps that a predicting decoder outputs; None: steps 2 to T.
     rows : ndarray of int or None
         Which of the sequences, None for all.
     classes : ndarray of int of shape (N,) or None
-        Where a classifier learns, the class of each sequence that is read, from 0. Not together
-        with a horizon.
+        Where a classifier learns, the class of each sequence that is read, from 0.
     """
 
     sequences: Sequences
     scaling: Scaling
     patch_size: int
-    horizon: Horizon | None = None
+    may_miss: bool = False
+    tasks: tuple[str, ...] = ("reconstruct",)
+    horizon: int | None = None
     rows: np.ndarray | None = None
     classes: np.ndarray | None = None
 
@@ -115,9 +126,8 @@ class FrameReader:
 
     @property
     def n_frames(self) -> np.ndarray:
-        """Frames that the encoder sees of each sequence: (N,)."""
-        past = self.lengths if self.horizon is None else self.horizon.past(self.lengths)
-        return -(-past // self.patch_size)
+        """Frames that the encoder reads of each sequence: (N,)."""
+        return -(-past_lengths(self.lengths, self.horizon) // self.patch_size)
 
     def subset(self, rows: np.ndarray) -> "FrameReader":
         """Make a reader of some of the sequences."""
@@ -128,38 +138,38 @@ class FrameReader:
         )
 
     def read(self, rows: slice | np.ndarray, n_frames: int) -> FrameBlock:
-        """Read some rows, what the encoder sees padded to ``n_frames`` frames."""
+        """Read some rows, what the encoder reads padded to ``n_frames`` frames."""
         classes = None if self.classes is None else self.classes[rows]
         rows = rows if self.rows is None else self.rows[rows]
         dtype = np.float32 if self.scaling.kind is None else np.float64
-        n_steps = n_frames * self.patch_size
-        if self.horizon is None:
-            batch = self.sequences.read(rows, n_steps, dtype)
-            past, statistics = self.scaling.apply(batch)
-            starts = {"reconstruct": np.zeros_like(past.lengths)}
-            return FrameBlock({"reconstruct": past}, starts, statistics, self.patch_size, classes)
-        batch = self.sequences.read(rows, n_steps + (self.horizon.steps or 0), dtype)
-        seen = self.horizon.past(batch.lengths)
-        whole, statistics = self.scaling.apply(batch, seen)
-        width = -(-self.horizon.width(n_steps) // self.patch_size) * self.patch_size
-        starts = {"reconstruct": np.zeros_like(seen), "predict": self.horizon.start(batch.lengths)}
-        targets = {
-            "reconstruct": cut(whole, starts["reconstruct"], seen, n_steps),
-            "predict": cut(whole, starts["predict"], batch.lengths, width),
-        }
-        return FrameBlock(targets, starts, statistics, self.patch_size)
+        n_steps, horizon = n_frames * self.patch_size, self.horizon
+        batch = self.sequences.read(rows, n_steps + (horizon or 0), dtype)
+        lengths = past_lengths(batch.lengths, horizon)
+        whole, statistics = self.scaling.apply(batch, None if horizon is None else lengths)
+        past = whole if horizon is None else cut(whole, np.zeros_like(lengths), lengths, n_steps)
+        targets, starts = {}, {}
+        for name in self.tasks:
+            task = TASKS[name]
+            starts[name], n_target = task.span(batch.lengths, horizon)
+            targets[name] = past
+            if task.follows:
+                width = -(-task.width(n_steps, horizon) // self.patch_size) * self.patch_size
+                targets[name] = cut(whole, starts[name], n_target, width)
+        return FrameBlock(
+            past, targets, starts, statistics, self.patch_size, self.may_miss, classes
+        )
 
 
-def cut(batch: SequenceBatch, start: np.ndarray, stop: np.ndarray, width: int) -> SequenceBatch:
-    """Steps ``start`` to ``stop - 1`` (N,) of each sequence, padded to ``width`` steps."""
+def cut(batch: SequenceBatch, start: np.ndarray, lengths: np.ndarray, width: int) -> SequenceBatch:
+    """``lengths`` (N,) steps of each sequence from ``start`` (N,), padded to ``width`` steps."""
+    inside = (np.arange(width) < lengths[:, np.newaxis])[:, :, np.newaxis]
     place = np.arange(width) + start[:, np.newaxis]  # (N, width)
-    inside = (place < stop[:, np.newaxis])[:, :, np.newaxis]
     place = np.minimum(place, batch.n_timesteps - 1)[:, :, np.newaxis]
     values = np.where(inside, np.take_along_axis(batch.values, place, axis=1), np.float32(0))
     observed = batch.observed
     if observed is not None:
         observed = np.take_along_axis(observed, place, axis=1) & inside
-    return SequenceBatch(values, stop - start, observed)
+    return SequenceBatch(values, lengths, observed)
 
 
 def put(values: np.ndarray, start: np.ndarray, width: int) -> np.ndarray:

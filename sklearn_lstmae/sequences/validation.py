@@ -9,7 +9,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _get_feature_names, check_array, validate_data
 
 from sklearn_lstmae.sequences.batch import Sequences, read_rows
-from sklearn_lstmae.sequences.frames import Horizon
 
 LAYOUTS = (
     "an (n_sequences, n_timesteps) array or DataFrame, an (n_sequences, n_timesteps, n_features) "
@@ -413,23 +412,23 @@ def check_same_layout(sequences: Sequences, more: Sequences, name: str) -> None:
         )
 
 
-def check_horizon(sequences: Sequences, horizon: Horizon) -> None:
-    """Raise where a sequence leaves a predicting decoder nothing to read or to say.
+def check_horizon(sequences: Sequences, horizon: int | None) -> None:
+    """Raise where a sequence leaves an encoder nothing to read or a predicting decoder no target.
 
     Parameters
     ----------
     sequences : Sequences
         Validated X.
 
-    horizon : Horizon
-        What the decoder should say.
+    horizon : int or None
+        Steps that the decoder outputs; None: steps 2 to T.
     """
-    least = 2 if horizon.steps is None else horizon.steps + 1
+    least = 2 if horizon is None else horizon + 1
     short = np.flatnonzero(sequences.lengths < least)
     if short.size:
         row = int(short[0])
         raise ValueError(
             f"Sequence {row} of X has {sequences.lengths[row]} timesteps, but predicting with "
-            f"horizon={horizon.steps} needs at least {least}: leave short sequences out, or "
+            f"horizon={horizon} needs at least {least}: leave short sequences out, or "
             "choose a smaller horizon."
         )

@@ -1,155 +1,167 @@
-"""What an autoencoder learns in a training step: to say what it read, or what comes next.
+"""What an autoencoder learns: to output what it read, or what comes next.
 
-Letters: B sequences, K frames, P steps a frame, F features, D decoders.
+Letters: B sequences, K frames, P steps a frame, F features, J terms of the loss.
 """
+
+from dataclasses import dataclass
 
 from sklearn_lstmae.network._tensorflow import tf
 from sklearn_lstmae.network.architecture import Architecture
-from sklearn_lstmae.network.network import Network
-from sklearn_lstmae.training.steps import Recipe
-from sklearn_lstmae.training.targets import (
-    add_noise,
+from sklearn_lstmae.network.in_tensorflow import TensorFlowOperations
+from sklearn_lstmae.network.wiring import network_of
+from sklearn_lstmae.sequences.tasks import TASKS
+
+from .targets import (
     count_observed,
+    frame_arrays,
+    frame_specs,
     in_decoder_order,
-    make_drop,
     mix_own,
     previous_frames,
-    read_frames,
     sample_code,
     summed_divergence,
     summed_loss,
+    take_minibatch,
 )
 
-# Of the seeds of a shard (`steps.SEEDS`); all but dropout, which varies the other half of the
-# seed, use these.
+# Numbers of seeds, see `steps.Shard`.
 NOISE, CODE, OWN = 63, 62, 60
 
-# How much of what a conditional decoder reads in training is its own.
+# Share of its own outputs in what a conditional decoder reads in training.
 OWN_SHARE = 0.25
 
 
+@dataclass(frozen=True)
 class Autoencoding:
-    """The losses of the decoders and the divergence of the codes.
+    """The losses of the decoders, and the divergence of the codes: a `steps.Objective`.
 
-    Parameters
-    ----------
-    architecture : Architecture
-    network : Network
-    recipe : Recipe
-    using : callable (list of tensors) -> context
-        In which the network has these weights.
+    Its terms are the loss of each decoder and, last, the divergence. Its tables are the frames that
+    the encoder reads and, of a decoder whose target follows them, the frames of that target.
 
     Attributes
     ----------
-    shapes : list of tuple of int
-        Of the weights that are trained.
-    tables : list of pairs of TensorSpec
-        What the encoder reads and, for a predicting decoder, what it should say: frames
-        (M, K, P * F) and lengths (M,) in steps.
-    n_terms : int
-        D + 1: a loss for each decoder and, last, the divergence.
-    constants : list of TensorSpec
-        None.
+    architecture : Architecture
+    loss : {"mse", "mae", "huber"}
     """
 
-    def __init__(self, architecture: Architecture, network: Network, recipe: Recipe, using):
-        self._architecture, self._network, self._recipe = architecture, network, recipe
-        self._using = using
-        self._names = architecture.decoders
-        self.shapes = [tuple(variable.shape) for variable in network.variables]
-        frames = tf.TensorSpec([None, None, architecture.frame_width])
-        n_tables = 2 if "predict" in self._names else 1
-        self.tables = [(frames, tf.TensorSpec([None], tf.int32))] * n_tables
-        self.n_terms = len(self._names) + 1
-        self.constants: list = []
+    architecture: Architecture
+    loss: str
+
+    @property
+    def layers(self):
+        """Layers that are trained."""
+        return network_of(self.architecture).layers
+
+    @property
+    def shapes(self):
+        """Shapes of the weights that are trained."""
+        return network_of(self.architecture).shapes
+
+    @property
+    def tables(self):
+        """Specifications of what `load` returns."""
+        return frame_specs(self.architecture) * (1 + len(self._following))
+
+    @property
+    def constants(self):
+        """None."""
+        return []
+
+    @property
+    def n_terms(self):
+        """J: one more than decoders."""
+        return len(self.architecture.decoders) + 1
+
+    def load(self, block):
+        """Arrays of a FrameBlock."""
+        batches = [block.past, *(block.targets[task] for task in self._following)]
+        return [array for batch in batches for array in frame_arrays(block.frames(batch))]
 
     def counts(self, tables):
-        """Observed values of each decoder's target and, last, of all: (D + 1,)."""
-        counts = [count_observed(self._architecture, *self._target(d, tables)) for d in self._names]
+        """Observed values of each decoder's target and, last, of all: (J,)."""
+        counts = [
+            count_observed(self.architecture, *self._target(task, tables)[1:])
+            for task in self.architecture.decoders
+        ]
         return tf.stack([*counts, tf.add_n(counts)])
 
-    def losses(self, weights, tables, key):
-        """Summed losses (D + 1,) of a network with these weights."""
-        with self._using(weights):
-            return self._losses(tables, key)
-
-    def name(self, each):
-        """Mean losses (epochs, D + 1) as they stand in a history: dict of lists."""
-        names = [f"{decoder}_loss" for decoder in self._names]
-        if self._architecture.variational:
-            names.append("kl_loss")
-        return dict(zip(names, each.T.tolist(), strict=False))
-
-    def _target(self, decoder, tables):
-        return tables[1] if decoder == "predict" else tables[0]
-
-    def _losses(self, tables, key):
-        architecture, encoder = self._architecture, self._network.encoder
-        frames, lengths = tables[0]
-        inputs, mask, running = read_in_training(architecture, self._recipe, frames, lengths, key)
-        drop = running["drop"]
+    def losses(self, weights, tables, shard):
+        """Summed losses of a network with these weights: (J,)."""
+        encoder = network_of(self.architecture).encoder
+        ops, series, mask = read_in_training(self.architecture, weights, tables[:3], shard)
         divergence = 0.0
-        if architecture.variational:
-            pooled = encoder.pool(inputs, mask, **running)
-            mean, log_variance = encoder.bottleneck(pooled), encoder.spread(pooled)
-            code = sample_code(mean, log_variance, key + tf.constant([0, CODE]))
-            divergence = summed_divergence(mean, log_variance, lengths > 0)
+        if self.architecture.variational:
+            pooled = encoder.pool(ops, series, mask)
+            mean = ops.dense(encoder.bottleneck, pooled)
+            log_variance = ops.dense(encoder.spread, pooled)
+            code = sample_code(mean, log_variance, shard.seed(CODE))
+            divergence = summed_divergence(mean, log_variance, tables[2] > 0)
         else:
-            code = encoder(inputs, mask, **running)
+            code = encoder.encode(ops, series, mask)
         losses = [
-            self._decoder_loss(name, code, self._target(name, tables), drop, key)
-            for name in self._names
+            self._decoder_loss(task, weights, code, self._target(task, tables), shard)
+            for task in self.architecture.decoders
         ]
         return tf.stack([*losses, divergence])
 
-    def _decoder_loss(self, name, code, target, drop, key):
-        architecture = self._architecture
-        frames, lengths, running = crop(architecture, self._recipe, *target)
-        values, observed, _, _ = read_frames(architecture, frames, lengths)
+    def names(self, means):
+        """Mean losses (epochs, J) as they stand in a history: dict of lists."""
+        names = [f"{task}_loss" for task in self.architecture.decoders]
+        if self.architecture.variational:
+            names.append("kl_loss")
+        return dict(zip(names, means.T.tolist(), strict=False))
+
+    @property
+    def _following(self):
+        """Tasks whose target has a table of its own."""
+        return [task for task in self.architecture.decoders if TASKS[task].follows]
+
+    def _target(self, task, tables):
+        return tables[3:] if TASKS[task].follows else tables[:3]
+
+    def _decoder_loss(self, task, weights, code, target, shard):
+        """Summed errors of a decoder."""
+        architecture = self.architecture
+        target = take_minibatch(architecture, target, shard.xla)
         values, observed = (
-            in_decoder_order(architecture, name, array, lengths) for array in (values, observed)
+            in_decoder_order(architecture, task, series, target.lengths)
+            for series in (target.values, target.observed)
         )
-        decoder = self._network.decoders[name]
-        positions = tf.range(tf.shape(frames)[1])[tf.newaxis]
-        previous = None
+        n_frames, previous = tf.shape(values)[1], None
+        decoder = network_of(architecture).decoders[task]
+
+        def decode(drop, previous):
+            """(K, B, P * F)."""
+            operations = TensorFlowOperations(
+                architecture, weights, n_frames=target.n_frames, drop=drop
+            )
+            return decoder.decode(operations, code, n_frames, previous)
+
         if architecture.conditional:
-            true = previous_frames(values)
-            said = decoder(code, positions, true, n_steps=running["n_steps"])
-            seed = key + tf.constant([0, OWN + self._names.index(name)])
-            previous = mix_own(true, previous_frames(said), OWN_SHARE, seed)
-        output = decoder(code, positions, previous, drop=drop, **running)
-        return summed_loss(self._recipe.loss, values, output, observed)
+            true = previous_frames(tf.transpose(values, [1, 0, 2]))
+            own = previous_frames(decode(None, true))
+            seed = shard.seed(OWN + architecture.decoders.index(task))
+            previous = mix_own(true, own, OWN_SHARE, seed)
+        output = tf.transpose(decode(shard.drop, previous), [1, 0, 2])
+        return summed_loss(self.loss, values, output, observed)
 
 
-def read_in_training(architecture, recipe, frames, lengths, key):
-    """What an encoder reads in training, noise and dropout included.
+def read_in_training(architecture, weights, arrays, shard):
+    """Operations of an encoder in training, the series that it reads, and their mask.
 
     Parameters
     ----------
     architecture : Architecture
-    recipe : Recipe
-    frames, lengths : tensors of shape (B, K, P * F) and (B,)
-        As `read_frames` takes them.
-    key : int32 tensor of shape (2,)
-        Seed of noise and dropout.
-
-    Returns
-    -------
-    inputs (B, K, input_width), mask (B, K), and a dict of how the encoder is to be called
+    weights : list of tensors
+    arrays : tensors
+        Rows of what `targets.frame_arrays` made.
+    shard : steps.Shard
+        Dropout and noise.
     """
-    frames, lengths, running = crop(architecture, recipe, frames, lengths)
-    values, observed, indicators, mask = read_frames(architecture, frames, lengths)
-    noisy = add_noise(values, observed, recipe.noise, key + tf.constant([0, NOISE]))
-    inputs = tf.concat([noisy, indicators], -1)
-    return inputs, mask, {**running, "drop": make_drop(recipe.dropout, key)}
-
-
-def crop(architecture, recipe, frames, lengths):
-    """Leave out frames beyond the longest sequence: the plain graph takes any shape.
-
-    XLA compiles one shape, in which the loops end early.
-    """
-    n_frames = tf.maximum(architecture.n_frames(tf.reduce_max(lengths)), 1)
-    if recipe.xla:
-        return frames, lengths, {"training": True, "n_steps": n_frames}
-    return frames[:, :n_frames], lengths, {"training": True, "n_steps": None}
+    minibatch = take_minibatch(architecture, arrays, shard.xla)
+    noise = None
+    if shard.noise is not None:
+        shape = tf.shape(minibatch.values)
+        noise = tf.random.stateless_normal(shape, shard.seed(NOISE), stddev=shard.noise)
+    ops = TensorFlowOperations(architecture, weights, n_frames=minibatch.n_frames, drop=shard.drop)
+    return ops, (minibatch.inputs(noise),), minibatch.time_major_mask

@@ -1,111 +1,112 @@
-"""Classifiers: an encoder and a linear head with a softmax, trained.
+"""What a classifier learns: the classes of sequences.
 
-Letters: N sequences, C columns that the head reads, G classes.
+Letters: M sequences in memory, B sequences, K frames, P steps a frame, F features, C columns that
+the head reads, L of them of the code, G classes, J terms of the loss.
 """
 
-from dataclasses import replace as copy_with
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_lstmae.inference.blocks import FittedClassifier, FittedNetwork
+from sklearn_lstmae.network._tensorflow import tf
 from sklearn_lstmae.network.architecture import Architecture
-from sklearn_lstmae.sequences.batch import Sequences
-from sklearn_lstmae.sequences.frames import FrameReader
-from sklearn_lstmae.sequences.scaling import Scaling
-from sklearn_lstmae.training.classifying import Head
-from sklearn_lstmae.training.loop import Run, follow
-from sklearn_lstmae.training.plan import TrainingPlan
-from sklearn_lstmae.training.program import get_program
-from sklearn_lstmae.training.state import TrainedNetwork, TrainingState
+from sklearn_lstmae.network.wiring import Dense, network_of
+
+from .autoencoder import read_in_training
+from .targets import frame_arrays, frame_specs
 
 
-def train_classifier(
-    architecture: Architecture,
-    plan: TrainingPlan,
-    encoder,
-    start_head,
-    reader: FrameReader,
-    validation: FrameReader | None = None,
-    *,
-    fine_tune,
-    report=None,
-):
-    """Train a head on an encoder, and the encoder too.
+@dataclass(frozen=True)
+class Classifying:
+    """The cross-entropy of each class, and the number of errors: a `steps.Objective`.
 
-    Parameters
+    Its head is a linear layer with a softmax. Its terms are the cross-entropy of the sequences of
+    each class and, last, the number of errors. Its tables are the frames that the encoder reads, or
+    codes, then the statistics of a scaling and the classes. Its constants are mean and deviation
+    (C,) by which columns are brought to about the same size: without that the optimizer, whose
+    steps have one size for all weights, learns large columns too fast and small ones too slowly.
+
+    Attributes
     ----------
     architecture : Architecture
         Without decoders.
-    plan : TrainingPlan
-        Its ``shares`` are what errors on each class count for.
-    encoder : list of float32 arrays
-        Weights to start from; they are not changed.
-    start_head : callable (columns) -> (kernel, bias)
-        What the head starts from, (C, G) and (G,), for columns (N, C) of mean 0 and deviation 1,
-        which ``reader`` has the classes of.
-    reader, validation : FrameReader
-        Rows to learn from, and rows to stop early by, with their classes.
-    fine_tune : bool
-        Whether the encoder learns, too.
-    report : callable (epoch, losses, weights) -> bool, optional
-        As `training.train` takes it.
-
-    Returns
-    -------
-    TrainedNetwork
-        Its weights are those of the encoder, float32, kernel (C, G) and bias (G,), float64.
-
-    Raises
-    ------
-    ValueError
-        When the loss or the weights stop being finite.
+    n_columns : int
+        C: those of a code, then those of the statistics of a scaling.
+    n_classes : int
+        G.
+    tunes_encoder : bool
+        The encoder is trained, too, and sequences are read. Otherwise codes are read, as sequences
+        of one frame.
     """
-    codes = FittedNetwork(architecture, encoder).encode(reader)
-    center, scale = mean_and_deviation(codes)
-    head = Head(codes.shape[1], len(plan.shares), fine_tune)
-    weights = [array.astype(np.float32) for array in start_head((codes - center) / scale)]
-    data = as_sequences(codes, reader.classes)
-    if fine_tune:
-        weights, data = [*encoder, *weights], reader
 
-    def whole(weights):
-        *tuned, kernel, bias = weights
-        return [*(tuned or encoder), *unscale(kernel, bias, center, scale)]
+    architecture: Architecture
+    n_columns: int
+    n_classes: int
+    tunes_encoder: bool
 
-    def measure(rows, weights):
-        loss, accuracy = FittedClassifier(architecture, whole(weights)).judge(rows, plan.shares)
-        return {"val_loss": loss, "val_accuracy": accuracy}
+    @property
+    def layers(self):
+        """Layers that are trained."""
+        encoder = network_of(self.architecture).layers if self.tunes_encoder else []
+        return [*encoder, Dense("head", self.n_columns, self.n_classes)]
 
-    def report_whole(epoch, losses, weights):
-        return report(epoch, losses, whole(weights))
+    @property
+    def shapes(self):
+        """Shapes of the weights that are trained."""
+        return [shape for layer in self.layers for shape in layer.shapes.values()]
 
-    trained = follow(
-        Run(get_program(architecture), plan, data, head, (center, scale)),
-        TrainedNetwork(TrainingState(weights)),
-        None if validation is None else partial(measure, validation),
-        None if report is None else report_whole,
-    )
-    return copy_with(trained, weights=whole(trained.weights))
+    @property
+    def tables(self):
+        """Specifications of what `load` returns."""
+        read = [tf.TensorSpec([None, self.n_columns])]
+        if self.tunes_encoder:
+            n_statistics = self.n_columns - self.architecture.code_width
+            read = [*frame_specs(self.architecture), tf.TensorSpec([None, n_statistics])]
+        return [*read, tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.int32)]
 
+    @property
+    def constants(self):
+        """Specifications of mean and deviation."""
+        return [tf.TensorSpec([self.n_columns])] * 2
 
-def mean_and_deviation(columns):
-    """Of each of (N, C): two float32 arrays (C,). A deviation of no more than rounding is 1."""
-    mean, deviation = columns.mean(0, dtype=np.float64), columns.std(0, dtype=np.float64)
-    rounding = 10 * np.finfo(np.float32).eps * np.abs(mean)
-    deviation = np.where(deviation > rounding, deviation, 1.0)
-    return mean.astype(np.float32), deviation.astype(np.float32)
+    @property
+    def n_terms(self):
+        """J: one more than classes."""
+        return self.n_classes + 1
 
+    def load(self, block):
+        """Arrays of a FrameBlock; without an encoder its frames are codes."""
+        if self.tunes_encoder:
+            none = np.zeros((len(block.classes), 0), np.float32)
+            statistics = none if block.statistics is None else block.statistics
+            read = [*frame_arrays(block.frames(block.past)), statistics]
+        else:
+            read = [block.past.values[:, 0]]
+        present = np.ones(len(block.classes), np.int32)
+        return [*read, block.classes.astype(np.int32), present]
 
-def unscale(kernel, bias, center, scale):
-    """Kernel (C, G) and bias (G,) of scaled columns -> those of columns as they are, float64."""
-    kernel = kernel.astype(np.float64) / scale[:, np.newaxis]
-    return kernel, bias - center.astype(np.float64) @ kernel
+    def counts(self, tables):
+        """Sequences of a minibatch, the same for each term: (J,)."""
+        present = tables[-1]
+        return tf.fill([self.n_terms], tf.reduce_sum(tf.cast(present, tf.float32)))
 
+    def losses(self, weights, tables, shard, center, scale):
+        """Summed cross-entropy of the sequences of each class and, last, errors: (J,)."""
+        *read, classes, present = tables
+        *encoder, kernel, bias = weights
+        columns = read[-1]  # (B, C), or the statistics (B, C - L)
+        if self.tunes_encoder:
+            ops, series, mask = read_in_training(self.architecture, encoder, read[:3], shard)
+            code = network_of(self.architecture).encoder.encode(ops, series, mask)
+            columns = tf.concat([code, columns], -1)
+        scores = tf.matmul((columns - center) / scale, kernel) + bias  # (B, G)
+        present = tf.cast(present, tf.float32)
+        true = tf.one_hot(classes, self.n_classes) * present[:, tf.newaxis]  # (B, G)
+        entropies = -tf.reduce_sum(true * tf.nn.log_softmax(scores), 0)  # (G,)
+        is_wrong = tf.not_equal(tf.argmax(scores, -1, tf.int32), classes)
+        wrong = tf.reduce_sum(tf.cast(is_wrong, tf.float32) * present, keepdims=True)
+        return tf.concat([entropies, wrong], 0)
 
-def as_sequences(codes, classes):
-    """Reader of codes (N, C) as sequences of one frame."""
-    n_sequences, n_columns = codes.shape
-    sequences = Sequences(codes[:, np.newaxis], np.ones(n_sequences, np.int64), "3d")
-    scaling = Scaling(None, np.zeros(n_columns), np.ones(n_columns))
-    return FrameReader(sequences, scaling, patch_size=1, classes=classes)
+    def names(self, means):
+        """Mean losses (epochs, J) as they stand in a history: dict of lists."""
+        return {"accuracy": (1.0 - means[:, -1]).tolist()}

@@ -2,19 +2,19 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace as copy_with
-from functools import partial
 
 import numpy as np
 
-from sklearn_lstmae.inference.blocks import FittedNetwork
 from sklearn_lstmae.network._tensorflow import tf
 from sklearn_lstmae.network.architecture import Architecture
+from sklearn_lstmae.network.in_tensorflow import initial_weights
+from sklearn_lstmae.network.wiring import Lstm, network_of
 from sklearn_lstmae.sequences.frames import FrameReader, round_up
-from sklearn_lstmae.training.classifying import Head
-from sklearn_lstmae.training.plan import TrainingPlan
-from sklearn_lstmae.training.program import Program, get_program
-from sklearn_lstmae.training.state import TrainedNetwork, TrainingState
-from sklearn_lstmae.training.steps import Recipe
+
+from .compiled import training_steps
+from .plan import TrainingPlan
+from .state import TrainingProgress, TrainingState
+from .steps import Objective, Recipe
 
 WARM_UP = 0.05  # share of the steps in which the learning rate grows
 
@@ -22,7 +22,7 @@ WARM_UP = 0.05  # share of the steps in which the learning rate grows
 RESIDENT_BYTES = 2**26
 CHUNK_BYTES = 2**23
 
-# Where nobody listens, several epochs are one call, of about so many minibatches.
+# Without callbacks several epochs are one call, of about this many minibatches.
 STEPS_A_CALL = 1024
 
 # Minibatches among which sequences of unequal length are sorted.
@@ -34,100 +34,82 @@ XLA_WORK = 40_000
 
 
 def train(
-    architecture: Architecture,
+    objective: Objective,
     plan: TrainingPlan,
     reader: FrameReader,
-    validation: FrameReader | None = None,
-    report=None,
+    start: TrainingProgress,
     *,
-    start: TrainedNetwork | None = None,
+    constants=(),
+    measure=None,
+    report=None,
     keep=None,
 ):
-    """Train a network.
+    """Carry out the epochs that are still to do.
 
     Parameters
     ----------
-    architecture : Architecture
+    objective : Objective
     plan : TrainingPlan
-    reader, validation : FrameReader
-        Rows to learn from, and rows to stop early by.
+    reader : FrameReader
+        Rows to learn from.
+    start : TrainingProgress
+        What to go on from: a state without history to begin the plan with, or what ``keep``
+        received, which ends with the bits of a training that was never interrupted.
+    constants : sequence of float32 arrays
+        As the objective specifies them.
+    measure : callable (weights) -> dict, optional
+        Called after each epoch. It returns "val_loss", which decides on the best weights, and what
+        else a history should have of the rows that are held out.
     report : callable (epoch, losses, weights) -> bool, optional
         Called after each epoch with its number from 1, the dict of its losses and the weights;
         a true answer stops training. A training that goes on from one of its own epochs begins by
         reporting that.
-    start : TrainedNetwork, optional
-        What to go on from: a state without history to begin the plan with, or what ``keep`` got,
-        which ends with the bits of a training that was never interrupted. None: fresh weights.
-    keep : callable (TrainedNetwork) -> object, optional
+    keep : callable (TrainingProgress) -> object, optional
         Called after each epoch, before it is reported.
 
     Returns
     -------
-    TrainedNetwork
+    TrainingProgress
 
     Raises
     ------
     ValueError
         When the loss or the weights stop being finite.
     """
-    run = Run(get_program(architecture), plan, reader)
-    trained = TrainedNetwork(run.initial_state()) if start is None else start
-    measure = None if validation is None else partial(_measure, architecture, plan, validation)
-    return follow(run, trained, measure, report, keep)
-
-
-def _measure(architecture, plan, validation, weights):
-    network = FittedNetwork(architecture, weights)
-    each, _ = network.mean_losses(validation, architecture.decoders, plan.loss)
-    return {"val_loss": float(np.dot(plan.shares, each))}
-
-
-def follow(run, trained: TrainedNetwork, measure=None, report=None, keep=None):
-    """Carry out the epochs that are still to do.
-
-    Parameters
-    ----------
-    run : Run
-    trained : TrainedNetwork
-        What to go on from.
-    measure : callable (weights) -> dict, optional
-        "val_loss", which decides on the best weights, and what else a history should have of the
-        rows to stop early by.
-    report, keep : callable, optional
-        As `train` takes them.
-
-    Returns
-    -------
-    TrainedNetwork
-    """
-    plan = run.plan
-    listening = not (report is None and measure is None and keep is None)
-    per_call = 1 if listening else max(1, STEPS_A_CALL // run.n_batches)
-    while not (_asks_to_stop(report, trained) or _is_over(plan, trained)):
-        n_epochs = min(per_call, plan.epochs - trained.n_epochs)
-        state, losses = run.advance(trained.state, trained.n_epochs, n_epochs)
-        _check_finite(losses["loss"], trained.history["loss"], state.weights)
+    run, progress = Run(objective, plan, reader, constants), start
+    calls_back = not (report is None and measure is None and keep is None)
+    per_call = 1 if calls_back else max(1, STEPS_A_CALL // run.n_batches)
+    while not (_asks_to_stop(report, progress) or _is_over(plan, progress)):
+        n_epochs = min(per_call, plan.epochs - progress.n_epochs)
+        state, losses = run.advance(progress.state, progress.n_epochs, n_epochs)
+        _check_finite(losses["loss"], progress.history["loss"], state.weights)
         if measure is not None:
             measured = measure(state.weights)
-            _check_validation(measured["val_loss"], trained.n_epochs + 1)
+            _check_validation(measured["val_loss"], progress.n_epochs + 1)
             losses |= {name: [value] for name, value in measured.items()}
-        trained = _append(trained, state, losses)
+        progress = _append(progress, state, losses)
         if keep is not None:
-            keep(trained)
-    return trained
+            keep(progress)
+    return progress
 
 
-def _asks_to_stop(report, trained):
-    if report is None or not trained.n_epochs:
+def fresh_state(architecture: Architecture, seed):
+    """Initial weights, and no epochs."""
+    generator = np.random.default_rng([seed, 0])
+    return TrainingState(initial_weights(network_of(architecture), generator))
+
+
+def _asks_to_stop(report, progress):
+    if report is None or not progress.n_epochs:
         return False
-    losses = {name: values[-1] for name, values in trained.history.items()}
-    return report(trained.n_epochs, losses, trained.state.weights)
+    losses = {name: values[-1] for name, values in progress.history.items()}
+    return report(progress.n_epochs, losses, progress.state.weights)
 
 
-def _is_over(plan, trained):
-    since_best = trained.n_epochs - trained.best_epoch
+def _is_over(plan, progress):
+    since_best = progress.n_epochs - progress.best_epoch
     is_patient = plan.patience is None or since_best < plan.patience
-    return trained.n_epochs >= plan.epochs or not is_patient
+    return progress.n_epochs >= plan.epochs or not is_patient
 
 
 def _check_validation(loss, epoch):
@@ -139,26 +121,23 @@ def _check_validation(loss, epoch):
         )
 
 
-def _append(trained, state, losses):
-    """What training made so far, with one more epoch or, without validation, several."""
-    history = {name: [*trained.history.get(name, []), *values] for name, values in losses.items()}
+def _append(progress, state, losses):
+    """The progress with one more epoch or, without validation, several."""
+    history = {name: [*progress.history.get(name, []), *values] for name, values in losses.items()}
     val_losses = history.get("val_loss", [])
-    if val_losses[:-1] and not val_losses[-1] < val_losses[trained.best_epoch - 1]:
-        return copy_with(trained, state=state, history=history)
-    return TrainedNetwork(state, state.weights, len(history["loss"]), history)
+    if val_losses[:-1] and not val_losses[-1] < val_losses[progress.best_epoch - 1]:
+        return copy_with(progress, state=state, history=history)
+    return TrainingProgress(state, state.weights, len(history["loss"]), history)
 
 
-def uses_xla(architecture: Architecture, n_batches, n_frames):
-    """Whether compiling a training of so many minibatches pays off.
+def uses_xla(layers, n_batches, n_frames):
+    """Whether compiling with XLA pays off for this many minibatches of ``n_frames`` frames.
 
     The answer depends on the job alone, neither on the machine nor on what is compiled already,
     so that one seed gives one result.
     """
-    state = architecture.bottleneck != "dense"
-    ways = 2 if architecture.bidirectional else 1
-    encoder = ways * len(architecture.hidden_units) + state
-    decoders = len(architecture.decoders) * (len(architecture.hidden_units) + state)
-    return n_batches * n_frames * 2 * (encoder + decoders) > XLA_WORK
+    n_lstm = sum(isinstance(layer, Lstm) for layer in layers)
+    return n_batches * n_frames * 2 * n_lstm > XLA_WORK
 
 
 def learning_rates(peak, n_steps):
@@ -196,42 +175,28 @@ class Run:
 
     Parameters
     ----------
-    program : Program
+    objective : Objective
     plan : TrainingPlan
     reader : FrameReader
-    head : Head, optional
-        Of a classifier; ``reader`` knows the classes then.
     constants : sequence of float32 arrays
-        That `classifying.Classifying` works with.
     """
 
-    def __init__(
-        self,
-        program: Program,
-        plan: TrainingPlan,
-        reader: FrameReader,
-        head: Head | None = None,
-        constants=(),
-    ):
-        self.program, self.plan, self.reader, self.constants = program, plan, reader, constants
+    def __init__(self, objective: Objective, plan: TrainingPlan, reader: FrameReader, constants=()):
+        self.objective, self.plan, self.reader = objective, plan, reader
+        self.constants = constants
         longest = int(reader.n_frames.max())
         equal = (reader.n_frames == longest).all()
         self.width = longest if equal else int(round_up(longest))
         # A power of two, so that folds of slightly different size share one compiled step.
         self.batch_size = min(plan.batch_size, 2 ** int(np.ceil(np.log2(len(reader)))))
         self.n_batches = -(-len(reader) // self.batch_size)
-        self.shares = np.array([*plan.shares, plan.kl_weight], np.float32)
         n_steps = plan.epochs * self.n_batches
         self.rates = np.full(n_steps, plan.learning_rate, np.float32)
         if plan.scheduled:
             self.rates = learning_rates(plan.learning_rate, n_steps)
-        has_lstm = head is None or head.tunes_encoder
-        xla = has_lstm and uses_xla(program.architecture, n_steps, self.width)
-        shards = 2 if xla and self.batch_size % 2 == 0 and self.batch_size >= 16 else 1
-        self.steps = program.training_steps(
-            Recipe(plan.loss, plan.dropout, plan.noise, plan.optimizer, plan.clipnorm, shards, xla),
-            head,
-        )
+        xla = uses_xla(objective.layers, n_steps, self.width)
+        self.shards = 2 if xla and self.batch_size % 2 == 0 and self.batch_size >= 16 else 1
+        self.steps = training_steps(objective, Recipe.of(plan, self.shards, xla))
         row_bytes = 4 * self.width * reader.patch_size * reader.sequences.n_features
         self.part = max(1, CHUNK_BYTES // row_bytes)
         self.resident = None
@@ -239,14 +204,8 @@ class Run:
             self.resident = self._load(np.arange(len(reader)))
         self.chunk_batches = max(1, self.part // self.batch_size)
 
-    def initial_state(self):
-        """Fresh weights and nothing behind them."""
-        return TrainingState(
-            self.program.initial_weights(np.random.default_rng([self.plan.seed, 0]))
-        )
-
     def advance(self, state, n_done, n_epochs):
-        """Train for some epochs of a plan of which so many are done: new state, their losses."""
+        """Train for ``n_epochs`` after the ``n_done`` of this plan: new state, their losses."""
         order = np.concatenate(
             [
                 draw_order(self.reader.n_frames, self.batch_size, self.plan.seed, epoch)
@@ -259,9 +218,9 @@ class Run:
         sums = []
         for tables, rows in self._chunks(order):
             stop = start + len(rows)
-            rows = rows.reshape(len(rows), self.steps.recipe.shards, -1)
+            rows = rows.reshape(len(rows), self.shards, -1)
             weights, optimizer, *both = self.steps(
-                weights, optimizer, tables, rows, rates[start:stop], self.shares, self.plan.seed,
+                self.plan, weights, optimizer, tables, rows, rates[start:stop],
                 state.n_steps + start, self.constants,
             )  # fmt: skip
             start = stop
@@ -272,11 +231,12 @@ class Run:
 
     def _mean_losses(self, sums, n_epochs):
         """Errors and counts of minibatches (2, S, J) -> the losses of each epoch."""
-        shape = (2, n_epochs, self.n_batches, len(self.shares))
+        term_weights = np.array(self.plan.term_weights, np.float32).astype(np.float64)
+        shape = (2, n_epochs, self.n_batches, len(term_weights))
         errors, counts = sums.astype(np.float64).reshape(shape).sum(axis=2)
         each = errors / np.maximum(counts, 1)  # (epochs, J)
-        loss = (each * self.shares.astype(np.float64)).sum(axis=1)
-        return {"loss": loss.tolist(), **self.steps.objective.name(each)}
+        loss = (each * term_weights).sum(axis=1)
+        return {"loss": loss.tolist(), **self.objective.names(each)}
 
     def _chunks(self, order):
         """The data for minibatches: tables of M sequences, and which of the M each one has."""
@@ -304,26 +264,10 @@ class Run:
     def _load(self, rows):
         """Tables of rows, as tensors."""
         blocks = [
-            _tables(self.reader.read(part, self.width))
+            self.objective.load(self.reader.read(part, self.width))
             for part in np.split(rows, range(self.part, len(rows), self.part))
         ]
-        return [
-            tuple(tf.concat(parts, 0) for parts in zip(*table, strict=True))
-            for table in zip(*blocks, strict=True)
-        ]
-
-
-def _tables(block):
-    """(frames (M, K, P * F), lengths (M,)) of each target, and (statistics, classes)."""
-    tables = [
-        (block.frames(name), batch.lengths.astype(np.int32))
-        for name, batch in block.targets.items()
-    ]
-    if block.classes is not None:
-        none = np.zeros((len(block.classes), 0), np.float32)
-        statistics = none if block.statistics is None else block.statistics
-        tables.append((statistics, block.classes.astype(np.int32)))
-    return tables
+        return [tf.concat(parts, 0) for parts in zip(*blocks, strict=True)]
 
 
 def _check_finite(losses, earlier, weights):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lstmae.network._tensorflow import keras, tf
+from sklearn_lstmae.network._tensorflow import keras
 
 _CLASSES = {
     "adadelta": keras.optimizers.Adadelta,
@@ -30,15 +30,12 @@ class StatelessOptimizer:
     name : key of the table above
     size : int
         Length of the vector.
-    clipnorm : float or None
-        The gradient is scaled down to this norm where it is longer.
     """
 
-    def __init__(self, name, size, clipnorm):
+    def __init__(self, name, size):
         self._rule = _stateless(_CLASSES[name])()
         self._vector = keras.Variable(np.zeros(size), dtype="float32", name="weights")
         self._rule.build([self._vector])
-        self._clipnorm = clipnorm
 
     def initial_state(self):
         """The optimizer's variables before the first step: list of arrays."""
@@ -46,8 +43,6 @@ class StatelessOptimizer:
 
     def update(self, state, gradient, vector, rate):
         """One step: list of tensors, (W,), (W,), scalar -> vector (W,), list of tensors."""
-        if self._clipnorm is not None:
-            gradient = tf.clip_by_norm(gradient, self._clipnorm)
         if self._rule.weight_decay is not None:
             vector -= vector * self._rule.weight_decay * rate
         variables = self._rule.variables

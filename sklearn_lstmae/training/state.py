@@ -13,8 +13,8 @@ class TrainingState:
     optimizer : list of arrays or None
         Variables of the optimizer; None: as before its first step.
     n_epochs, n_steps : int
-        Epochs and minibatches that are behind it. What is drawn at random follows the seed of the
-        plan and these, so that a training in pieces does not draw the same again.
+        Epochs and minibatches so far. What is drawn at random follows the seed of the plan and
+        these, so that a training in pieces does not draw the same again.
     """
 
     weights: list
@@ -24,8 +24,8 @@ class TrainingState:
 
 
 @dataclass(frozen=True, eq=False)
-class TrainedNetwork:
-    """What training made so far.
+class TrainingProgress:
+    """The results of a training so far.
 
     Attributes
     ----------

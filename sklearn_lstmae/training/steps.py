@@ -4,81 +4,151 @@ Letters: M sequences in memory, S minibatches, B sequences of a minibatch, W wei
 the loss.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
 from sklearn_lstmae.network._tensorflow import tf
-from sklearn_lstmae.training.optimizers import StatelessOptimizer
 
-# Each shard of each step has so many seeds of its own.
+from .optimizers import StatelessOptimizer
+from .plan import TrainingPlan
+from .targets import make_drop
+
+# Seeds of each shard of each step, see `Shard`.
 SEEDS = 64
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a compiled training step depends on beside the Architecture."""
+    """What a compiled training step depends on besides its objective.
 
-    loss: str
-    dropout: float
-    noise: float
+    Numbers are its arguments, so that a search over them compiles once; whether there is any
+    dropout, noise or clipping changes what is computed, and so is part of the recipe.
+    """
+
     optimizer: str
-    clipnorm: float | None
+    drops: bool
+    is_noisy: bool
+    clips: bool
     shards: int  # equal parts of a minibatch whose gradients are computed side by side
     xla: bool
 
+    @classmethod
+    def of(cls, plan: TrainingPlan, shards, xla):
+        """The recipe of a plan."""
+        clips = plan.clipnorm is not None
+        return cls(plan.optimizer, plan.dropout > 0, plan.noise > 0, clips, shards, xla)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """How a part of a minibatch is computed.
+
+    Attributes
+    ----------
+    key : int32 tensor of shape (2,)
+        Of the seeds of this shard. Dropout varies the first number, all else the second.
+    drop : callable (tensor) -> tensor, or None
+        Dropout.
+    noise : float32 scalar tensor or None
+        Deviation of the noise.
+    xla : bool
+        Whether XLA compiles it.
+    """
+
+    key: Any
+    drop: Callable | None
+    noise: Any
+    xla: bool
+
+    def seed(self, number):
+        """One of `SEEDS` seeds."""
+        return self.key + tf.constant([0, number])
+
+
+class Objective(Protocol):
+    """What is learned in a training step: a frozen value, equal ones share compiled steps."""
+
+    @property
+    def layers(self) -> list:
+        """The `wiring.Dense` and `wiring.Lstm` that are trained."""
+
+    @property
+    def shapes(self) -> list:
+        """Shapes of their weights."""
+
+    @property
+    def tables(self) -> list:
+        """Specifications of the data that a step reads, a row for each sequence."""
+
+    @property
+    def constants(self) -> list:
+        """Specifications of further arrays that the losses depend on."""
+
+    @property
+    def n_terms(self) -> int:
+        """J, terms of the loss."""
+
+    def load(self, block):
+        """Arrays of a `sequences.frames.FrameBlock`, in the order of ``tables``."""
+
+    def counts(self, tables):
+        """How many errors each term sums up: tensors of a minibatch -> (J,)."""
+
+    def losses(self, weights, tables, shard: Shard, *constants):
+        """Sum of the errors of each term: (J,)."""
+
+    def names(self, means):
+        """Mean losses (epochs, J) as they stand in a history: dict of lists."""
+
 
 class TrainingSteps:
-    """Train a network on one minibatch after the other.
+    """Train weights on one minibatch after the other.
 
     All weights are one vector here, so that an optimizer's update is a handful of operations.
 
     Parameters
     ----------
-    objective : `autoencoding.Autoencoding` or `classifying.Classifying`
-        What is learned: the ``shapes`` of the weights, the ``tables`` of data and ``constants``,
-        the ``n_terms`` of the loss, and the functions ``counts`` and ``losses`` of a minibatch.
+    objective : Objective
     recipe : Recipe
     """
 
-    def __init__(self, objective, recipe: Recipe):
+    def __init__(self, objective: Objective, recipe: Recipe):
         self.objective, self.recipe = objective, recipe
         self._sizes = [int(np.prod(shape)) for shape in objective.shapes]
-        self._optimizer = StatelessOptimizer(recipe.optimizer, sum(self._sizes), recipe.clipnorm)
+        self._optimizer = StatelessOptimizer(recipe.optimizer, sum(self._sizes))
         # Functions of their own, since TensorFlow counts the tracings of a method over all objects
         # and warns of many.
         compiler = {"autograph": False, "jit_compile": recipe.xla}
         self._gradient = tf.function(lambda *args: self._shard_gradient(*args), **compiler)
-        self._update = tf.function(lambda *args: self._optimizer.update(*args), **compiler)
+        self._update = tf.function(lambda *args: self._clip_and_update(*args), **compiler)
         self._run = self._trace()
 
     def initial_state(self):
         """The optimizer's variables before the first step: list of arrays."""
         return self._optimizer.initial_state()
 
-    def __call__(
-        self, weights, state, tables, order, rates, shares, seed, first_step, constants=()
-    ):
+    def __call__(self, plan, weights, state, tables, order, rates, first_step, constants=()):
         """Train.
 
         Parameters
         ----------
+        plan : TrainingPlan
+            Its numbers and its seed.
         weights, state : lists of arrays
-            Of the network and of the optimizer.
-        tables : list of (float32 array of shape (M, ...), int32 array of shape (M,))
-            The data, as the objective describes them.
+            Weights, and variables of the optimizer.
+        tables : list of arrays
+            The data, M rows each, as `Objective.load` returns them.
         order : int32 array of shape (S, shards, B / shards)
             Rows of each minibatch, -1 for none.
         rates : float32 array of shape (S,)
             Learning rates.
-        shares : float32 array of shape (J,)
-            What each term of the loss counts for.
-        seed : int
-            Of all that is drawn, together with the number of the step.
         first_step : int
-            Number of the first of these steps.
+            Number of the first of these steps. All that is drawn follows it and the seed.
         constants : sequence of float32 arrays
-            What else the losses depend on.
+            As the objective specifies them.
 
         Returns
         -------
@@ -86,12 +156,14 @@ class TrainingSteps:
         losses : array of shape (S, J)
             Sum of the errors of each term.
         counts : array of shape (S, J)
-            How many these are of.
+            Number of these errors.
         """
         vector = np.concatenate([weight.ravel() for weight in weights])
-        seed = np.array([seed, first_step], np.int32)
+        seed = np.array([plan.seed, first_step], np.int32)
+        numbers = np.array([plan.dropout, plan.noise, plan.clipnorm or 0.0], np.float32)
+        term_weights = np.array(plan.term_weights, np.float32)
         vector, state, losses, counts = self._run(
-            vector, state, tables, order, rates, shares, seed, list(constants)
+            vector, state, tables, order, rates, term_weights, seed, numbers, list(constants)
         )
         parts = np.split(vector.numpy(), np.cumsum(self._sizes)[:-1])
         shapes = self.objective.shapes
@@ -105,14 +177,15 @@ class TrainingSteps:
             self.objective.tables,
             tf.TensorSpec([None, self.recipe.shards, None], tf.int32),  # order
             tf.TensorSpec([None]),  # rates
-            tf.TensorSpec([self.objective.n_terms]),  # shares
+            tf.TensorSpec([self.objective.n_terms]),  # term weights
             tf.TensorSpec([2], tf.int32),  # seed, first step
+            tf.TensorSpec([3]),  # dropout, noise, clipnorm
             self.objective.constants,
         ]
         traced = tf.function(self._loop, input_signature=signature, autograph=False)
         return traced.get_concrete_function()
 
-    def _loop(self, vector, state, tables, order, rates, shares, seed, constants):
+    def _loop(self, vector, state, tables, order, rates, term_weights, seed, numbers, constants):
         n_steps, shards = tf.shape(order)[0], self.recipe.shards
         shape = [self.objective.n_terms]
         arrays = [tf.TensorArray(tf.float32, n_steps, element_shape=shape) for _ in range(2)]
@@ -123,10 +196,10 @@ class TrainingSteps:
             results = []
             for shard, part in enumerate(parts):
                 key = seed * [1, shards * SEEDS] + [0, (step * shards + shard) * SEEDS]
-                scales = shares / tf.maximum(count, 1.0)
-                results.append(self._gradient(vector, part, scales, key, constants))
+                scales = term_weights / tf.maximum(count, 1.0)
+                results.append(self._gradient(vector, part, scales, key, numbers, constants))
             loss, gradient = (tf.add_n(list(both)) for both in zip(*results, strict=True))
-            vector, state = self._update(state, gradient, vector, rates[step])
+            vector, state = self._update(state, gradient, vector, rates[step], numbers)
             return step + 1, vector, state, losses.write(step, loss), counts.write(step, count)
 
         _, vector, state, *arrays = tf.while_loop(
@@ -134,22 +207,39 @@ class TrainingSteps:
         )
         return vector, state, *(array.stack() for array in arrays)
 
-    def _shard_gradient(self, vector, tables, scales, key, constants):
+    def _shard_gradient(self, vector, tables, scales, key, numbers, constants):
         """Summed losses (J,) and the gradient (W,) of their sum in these scales (J,)."""
+        shard = Shard(
+            key,
+            make_drop(numbers[0], key) if self.recipe.drops else None,
+            numbers[1] if self.recipe.is_noisy else None,
+            self.recipe.xla,
+        )
         with tf.GradientTape() as tape:
             tape.watch(vector)
             parts = tf.split(vector, self._sizes)
             shapes = self.objective.shapes
             weights = [tf.reshape(*pair) for pair in zip(parts, shapes, strict=True)]
-            losses = self.objective.losses(weights, tables, key, *constants)
+            losses = self.objective.losses(weights, tables, shard, *constants)
             total = tf.tensordot(losses, scales, 1)
         return losses, tape.gradient(total, vector)
 
+    def _clip_and_update(self, state, gradient, vector, rate, numbers):
+        """One step of the optimizer, with a gradient no longer than ``clipnorm``."""
+        if self.recipe.clips:
+            gradient = tf.clip_by_norm(gradient, numbers[2])
+        return self._optimizer.update(state, gradient, vector, rate)
+
 
 def _take(tables, rows):
-    """Some rows of each table; the integers of those of -1, which are absent, are zero."""
+    """Some rows of each table. Of rows of -1, which are absent, integers and booleans are zero."""
     taken = tf.maximum(rows, 0)
-    return [
-        (tf.gather(values, taken), tf.where(rows < 0, 0, tf.gather(numbers, taken)))
-        for values, numbers in tables
-    ]
+    return [_take_rows(table, taken, rows >= 0) for table in tables]
+
+
+def _take_rows(table, rows, present):
+    values = tf.gather(table, rows)
+    if table.dtype == tf.float32:
+        return values
+    present = tf.reshape(present, [-1] + [1] * (table.shape.rank - 1))
+    return tf.where(present, values, tf.zeros([], table.dtype))

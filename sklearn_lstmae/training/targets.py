@@ -1,9 +1,14 @@
-"""What a network is trained for: targets, noise, and the loss over observed values.
+"""What a network reads and is compared with in training: masks, noise, dropout, losses.
 
-Letters: B sequences, K frames, P steps a frame, F features.
+Letters: M sequences in memory, B sequences, K frames, P steps a frame, F features, I indicators of
+a frame.
 """
 
 import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from sklearn_lstmae.network._tensorflow import tf
 from sklearn_lstmae.network.architecture import Architecture
@@ -17,90 +22,119 @@ LOSSES = {
 }
 
 
-def read_frames(architecture: Architecture, frames, lengths):
-    """What the network reads, and what is observed.
+def frame_specs(architecture: Architecture):
+    """Specifications of the arrays that `frame_arrays` makes."""
+    width = architecture.frame_width
+    return [
+        tf.TensorSpec([None, None, width]),
+        tf.TensorSpec([None, None, architecture.input_width - width], tf.bool),
+        tf.TensorSpec([None], tf.int32),
+    ]
 
-    Parameters
+
+def frame_arrays(frames):
+    """`sequences.frames.Frames` -> values (M, K, P * F), indicators (M, K, I), lengths (M,)."""
+    return [frames.values, frames.indicators, frames.lengths.astype(np.int32)]
+
+
+@dataclass(frozen=True)
+class Minibatch:
+    """Frames of B sequences.
+
+    Attributes
     ----------
-    frames : tensor of shape (B, K, P * F)
-        Scaled values, zero in the padding, NaN where a value is missing.
+    values : tensor of shape (B, K, P * F)
+    indicators : bool tensor of shape (B, K, I)
     lengths : int32 tensor of shape (B,)
-        Steps of each sequence.
-
-    Returns
-    -------
-    values (B, K, P * F) without NaN, observed (B, K, P * F) bool, indicators (B, K, *) beside
-    the values in the encoder's input, mask (B, K) bool of the frames that hold a step
+        In steps; 0 for a sequence that is absent.
+    mask : bool tensor of shape (B, K)
+        Frames that hold a real step.
+    observed : bool tensor of shape (B, K, P * F), or (B, K, 1) where that is the same
+        Values that count.
+    n_frames : int32 scalar tensor or None
+        Frames to compute, None for all K.
     """
-    patch, features = architecture.patch_size, architecture.n_features
-    n_frames = tf.shape(frames)[1]
-    step = tf.reshape(tf.range(n_frames * patch), [1, n_frames, patch])
-    real = step < lengths[:, tf.newaxis, tf.newaxis]  # (B, K, P)
-    observed = tf.repeat(real, features, axis=2) if features > 1 else real
-    indicators = tf.cast(real, tf.float32)
+
+    values: Any
+    indicators: Any
+    lengths: Any
+    mask: Any
+    observed: Any
+    n_frames: Any
+
+    def inputs(self, noise=None):
+        """What the encoder reads, with noise (B, K, P * F) added or not: (K, B, P * F + I)."""
+        values = self.values if noise is None else self.values + tf.where(self.observed, noise, 0.0)
+        inputs = tf.concat([values, tf.cast(self.indicators, tf.float32)], -1)
+        return tf.transpose(inputs, [1, 0, 2])
+
+    @property
+    def time_major_mask(self):
+        """(K, B, 1)."""
+        return tf.transpose(self.mask)[:, :, tf.newaxis]
+
+
+def take_minibatch(architecture: Architecture, arrays, xla):
+    """Some rows of `frame_arrays` as a Minibatch, without frames that none of them has.
+
+    XLA compiles one shape, in which the loops end early; the plain graph takes any shape.
+    """
+    values, indicators, lengths = arrays
+    n_frames = tf.maximum(architecture.n_frames(tf.reduce_max(lengths)), 1)
+    if not xla:
+        values, indicators, n_frames = values[:, :n_frames], indicators[:, :n_frames], None
+    frame = tf.range(tf.shape(values)[1])
+    mask = frame < architecture.n_frames(lengths)[:, tf.newaxis]
+    observed = indicators
+    if not architecture.tells_missing:
+        real = indicators if architecture.patch_size > 1 else mask[:, :, tf.newaxis]
+        observed = tf.repeat(real, architecture.n_features, axis=2)
+    return Minibatch(values, indicators, lengths, mask, observed, n_frames)
+
+
+def count_observed(architecture: Architecture, indicators, lengths):
+    """Number of observed values of sequences of (B,) steps."""
     if architecture.tells_missing:
-        observed &= tf.equal(frames, frames)
-        indicators = tf.cast(observed, tf.float32)
-    elif patch == 1:
-        indicators = indicators[:, :, :0]
-    values = tf.where(observed, frames, 0.0)
-    return values, observed, indicators, real[:, :, 0]
+        return tf.reduce_sum(tf.cast(indicators, tf.float32))
+    return tf.cast(tf.reduce_sum(lengths) * architecture.n_features, tf.float32)
 
 
-def in_decoder_order(architecture: Architecture, decoder, sequence, lengths):
-    """Frames as a decoder says them: reversed within their own length, or as they are.
+def in_decoder_order(architecture: Architecture, task, series, lengths):
+    """Frames in the order in which a decoder outputs them. Its own inverse.
 
-    Its own inverse. ``sequence`` (B, K, ...), ``lengths`` (B,) in steps.
+    ``series`` (B, K, ...), ``lengths`` (B,) in steps: reversed within them, or as they are.
     """
-    if not architecture.says_backwards(decoder):
-        return sequence
-    return tf.reverse_sequence(sequence, architecture.n_frames(lengths), seq_axis=1, batch_axis=0)
+    if not architecture.reverses(task):
+        return series
+    return tf.reverse_sequence(series, architecture.n_frames(lengths), seq_axis=1, batch_axis=0)
 
 
 def make_drop(rate, seed):
-    """Dropout that draws one mask for all steps, as Keras' LSTM does, from an explicit seed.
+    """Dropout that draws one mask for all frames, as Keras' LSTM does, from an explicit seed.
 
     Parameters
     ----------
-    rate : float
+    rate : float32 scalar tensor
     seed : int32 tensor of shape (2,)
 
     Returns
     -------
-    function of a tensor (B, K, D) or (B, D)
+    function of a tensor (K, B, D) or (B, D)
     """
     site = itertools.count()
 
     def drop(inputs):
-        if rate == 0.0:
-            return inputs
-        shape = tf.shape(inputs)
-        shape = [shape[0], 1, shape[2]] if inputs.shape.rank == 3 else shape
-        uniform = tf.random.stateless_uniform(shape, [seed[0] + next(site), seed[1]])
+        uniform = tf.random.stateless_uniform(
+            tf.shape(inputs)[-2:], [seed[0] + next(site), seed[1]]
+        )
         return tf.where(uniform >= rate, inputs / (1.0 - rate), 0.0)
 
     return drop
 
 
-def add_noise(values, observed, deviation, seed):
-    """Gaussian noise on observed values; ``values`` and ``observed`` (B, K, P * F)."""
-    if deviation == 0.0:
-        return values
-    noise = tf.random.stateless_normal(tf.shape(values), seed, stddev=deviation)
-    return values + tf.where(observed, noise, 0.0)
-
-
 def summed_loss(loss, target, output, observed):
     """Sum of the errors over the observed values; all (B, K, P * F)."""
     return tf.reduce_sum(tf.where(observed, LOSSES[loss](target - output), 0.0))
-
-
-def count_observed(architecture: Architecture, frames, lengths):
-    """Number of observed values in frames (B, K, P * F) of (B,) steps."""
-    if architecture.tells_missing:
-        _, observed, _, _ = read_frames(architecture, frames, lengths)
-        return tf.reduce_sum(tf.cast(observed, tf.float32))
-    return tf.cast(tf.reduce_sum(lengths) * architecture.n_features, tf.float32)
 
 
 def sample_code(mean, log_variance, seed):
@@ -119,16 +153,16 @@ def summed_divergence(mean, log_variance, present):
 
 
 def previous_frames(frames):
-    """(B, K, P * F) -> the frame before each, zeros before the first."""
-    return tf.pad(frames[:, :-1], [[0, 0], [1, 0], [0, 0]])
+    """The frame before each of (K, B, P * F), zeros before the first."""
+    return tf.pad(frames[:-1], [[1, 0], [0, 0], [0, 0]])
 
 
 def mix_own(true, own, share, seed):
-    """Scheduled sampling in two passes: frames (B, K, P * F), some of them the decoder's own.
+    """Scheduled sampling in two passes: frames (K, B, P * F), some of them the decoder's own.
 
-    The decoder first says all frames after the true ones; then a ``share`` of what it reads is
-    replaced by what it said (Bengio et al. 2015, "Scheduled Sampling", in the parallel form of
-    Duckworth et al. 2019), so that no step waits for another.
+    The decoder first outputs all frames after the true ones; then a ``share`` of what it reads is
+    replaced by its own outputs (Bengio et al. 2015, "Scheduled Sampling", in the parallel form of
+    Duckworth et al. 2019), so that no frame waits for another.
     """
     uniform = tf.random.stateless_uniform(tf.shape(true[:, :, :1]), seed)
     return tf.stop_gradient(tf.where(uniform < share, own, true))

@@ -18,7 +18,7 @@ from sklearn_lstmae import _container as container
 from sklearn_lstmae.fitting import checkpoints as checkpointing
 from sklearn_lstmae.fitting.checkpoints import Checkpoints, open_checkpoints
 from sklearn_lstmae.training import loop as training
-from sklearn_lstmae.training.state import TrainedNetwork, TrainingState
+from sklearn_lstmae.training.state import TrainingProgress, TrainingState
 
 # Few epochs are often no better than the mean: the warning says the truth.
 pytestmark = pytest.mark.filterwarnings(
@@ -252,9 +252,9 @@ OTHER = {
 @pytest.fixture
 def of_seed_zero(interrupted, monkeypatch):
     """The folder of an interrupted fit; random_state is the seed, so that messages are known."""
-    from sklearn_lstmae.fitting import learn
+    from sklearn_lstmae.fitting import learn_autoencoder
 
-    monkeypatch.setattr(learn, "draw_seed", lambda random_state: random_state)
+    monkeypatch.setattr(learn_autoencoder, "draw_seed", lambda random_state: random_state)
     return interrupted()
 
 
@@ -376,7 +376,7 @@ def test_other_files_are_not_touched(tmp_path):
 def test_checkpoints_far_in_the_past_are_replaced(tmp_path):
     """Names are ordered as numbers."""
     state = TrainingState([np.zeros(1)], [])
-    trained = TrainedNetwork(state, state.weights)
+    trained = TrainingProgress(state, state.weights)
     with open_checkpoints(tmp_path) as checkpoints:
         checkpoints.write({}, trained)
         (tmp_path / "checkpoint-000001.lstmae").rename(tmp_path / "checkpoint-999999.lstmae")
@@ -388,7 +388,7 @@ def test_checkpoints_far_in_the_past_are_replaced(tmp_path):
 
 def test_the_best_weights_are_kept_beside_the_last(tmp_path):
     last, best, variables = ([np.full(2, n, np.float32)] for n in range(3))
-    trained = TrainedNetwork(
+    trained = TrainingProgress(
         TrainingState(last, variables, 7, 8), best, 3, {"loss": [0.1, 1 / 3, np.nan]}
     )
     with open_checkpoints(tmp_path) as checkpoints:
@@ -477,6 +477,7 @@ def start(code, folder):
 import os, resource, signal, sys, time, warnings
 import numpy as np
 from sklearn_lstmae import LSTMAutoencoderTransformer
+from sklearn_lstmae import _container as container
 from sklearn_lstmae.fitting.checkpoints import Checkpoints
 from sklearn_lstmae.training import loop as training
 

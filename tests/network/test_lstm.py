@@ -1,14 +1,18 @@
-"""`FastLSTM` is ``keras.layers.LSTM``: the same values and the same gradients."""
+"""`Recurrence` has the values and the gradients of a plain loop over the steps.
+
+The plain loop is TensorFlow's, so that its gradients come from automatic differentiation. Letters:
+T steps, B sequences, U units.
+"""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_lstmae.network.lstm import FastLSTM
+from sklearn_lstmae.network.lstm import ACTIVATIONS, Recurrence
 
-STEPS, ROWS, COLUMNS, UNITS = 5, 4, 2, 3
+STEPS, ROWS, UNITS = 5, 4, 3
 
 # Real steps of each row.
 MASKS = {
@@ -25,164 +29,111 @@ CASES = {
     "backwards": {"backwards": True},
     "backwards, padded": {"backwards": True, "mask": "padded"},
     "backwards, gaps": {"backwards": True, "mask": "gaps"},
-    "state": {"state": True},
-    "state, gaps": {"state": True, "mask": "gaps"},
-    "state, backwards": {"state": True, "backwards": True},
-    "state, backwards, padded": {"state": True, "backwards": True, "mask": "padded"},
-    "constant": {"constant": 2},
-    "constant, gaps": {"constant": 2, "mask": "gaps"},
-    "constant, state, backwards": {"constant": 2, "state": True, "backwards": True},
-    "constant alone": {"constant": 2, "columns": 0},
+    "every step": {"every_step": True},
+    "every step, gaps": {"every_step": True, "mask": "gaps"},
+    "every step, backwards": {"every_step": True, "backwards": True},
+    "shared": {"shared": True},
+    "shared, every step, padded": {"shared": True, "every_step": True, "mask": "padded"},
+    "shared, backwards": {"shared": True, "backwards": True},
     "one step": {"steps": 1},
-    "one step, state": {"steps": 1, "state": True},
+    "one step, backwards": {"steps": 1, "backwards": True},
     "one row": {"rows": 1},
-    "one row, constant": {"rows": 1, "constant": 1},
-    "one row, one step, one column": {"rows": 1, "steps": 1, "columns": 1, "backwards": True},
+    "one row, every step": {"rows": 1, "every_step": True},
+    "one row, one step": {"rows": 1, "steps": 1, "shared": True, "every_step": True},
     "relu": {"activation": "relu"},
-    "relu, state, gaps": {"activation": "relu", "state": True, "mask": "gaps"},
+    "relu, gaps": {"activation": "relu", "mask": "gaps"},
     "relu, backwards, padded": {"activation": "relu", "backwards": True, "mask": "padded"},
-    "stacked": {"layers": 2},
-    "stacked, gaps": {"layers": 2, "mask": "gaps"},
-    "stacked, backwards, padded": {"layers": 2, "backwards": True, "mask": "padded"},
+    "relu, shared, every step": {"activation": "relu", "shared": True, "every_step": True},
 }
-COMPILED = ["state, backwards, padded", "constant, gaps", "relu, state, gaps"]
+COMPILED = ["backwards, padded", "every step, gaps", "relu, gaps", "shared, every step, padded"]
 
 
 class Case:
-    """Inputs and weights of a stack of layers, and what to differentiate: a sum of results."""
+    """Inputs of a loop, and what to differentiate: a sum of its results."""
 
     def __init__(
         self,
         mask=None,
         backwards=False,
-        state=False,
-        constant=0,
+        every_step=False,
+        shared=False,
         steps=STEPS,
         rows=ROWS,
-        columns=COLUMNS,
         activation="tanh",
-        layers=1,
     ):
-        self.options = {"activation": activation, "go_backwards": backwards}
+        self.backwards, self.activation = backwards, activation
         generator = np.random.default_rng(7)
 
         def normal(*shape):
             return tf.constant(generator.normal(size=shape), tf.float32)
 
-        self.inputs = {"sequence": normal(rows, steps, columns)}
-        if constant:
-            self.inputs["constant"] = normal(rows, constant)
-        if state:
-            self.inputs |= {"hidden": normal(rows, UNITS), "cell": normal(rows, UNITS)}
-        for layer in range(layers):
-            width = columns + constant if layer == 0 else UNITS
-            self.inputs |= {
-                f"kernel {layer}": normal(width, 4 * UNITS),
-                f"recurrent kernel {layer}": normal(UNITS, 4 * UNITS),
-                f"bias {layer}": normal(4 * UNITS),
-            }
-        self.layers = {"fast": [], "reference": []}
-        for layer in range(layers):
-            shape = (None, None, columns + constant if layer == 0 else UNITS)
-            reference = keras.layers.LSTM(
-                UNITS, return_sequences=True, return_state=True, seed=0, **self.options
-            )
-            for kind, made in {
-                "fast": FastLSTM(UNITS, **self.options),
-                "reference": reference,
-            }.items():
-                made.build(shape)
-                self.layers[kind].append(made)
-        self.mask = mask and tf.constant([[c == "1" for c in row] for row in MASKS[mask]])
-        shown = np.ones((rows, steps), bool)
-        if mask and state:
-            # Before the first step that is read, Keras repeats zeros and not the first state.
-            forwards = slice(None, None, -1 if backwards else 1)
-            shown = np.logical_or.accumulate(self.mask.numpy()[:, forwards], axis=1)[:, forwards]
-        self.shown = shown[:, :, np.newaxis]
-        self.toward = [normal(rows, steps, UNITS) * self.shown] + [normal(rows, UNITS)] * 2
+        self.inputs = {
+            "recurrent": normal(UNITS, 4 * UNITS),
+            "projected": normal(steps, 1 if shared else rows, 4 * UNITS),
+            "hidden": normal(rows, UNITS),
+            "cell": normal(rows, UNITS),
+        }
+        if every_step:
+            self.inputs["every_step"] = normal(rows, 4 * UNITS)
+        self.mask = None
+        if mask:
+            real = np.array([[c == "1" for c in row] for row in MASKS[mask]])
+            self.mask = tf.constant(real.T[:, :, np.newaxis])  # (T, B, 1)
+        self.toward = [normal(steps, rows, UNITS), normal(rows, UNITS), normal(rows, UNITS)]
 
-    def arguments(self, inputs):
-        """Keyword arguments of the first layer, of either kind."""
-        state = [inputs["hidden"], inputs["cell"]] if "hidden" in inputs else None
-        return {"mask": self.mask, "initial_state": state}
+    def fast(self, inputs, n_steps=None):
+        """Outputs, hidden and cell state."""
+        inputs = {"every_step": None} | inputs
+        options = self.mask, self.activation, self.backwards, n_steps
+        recurrence = Recurrence(inputs["recurrent"], *options)
+        return recurrence.run(*(inputs[n] for n in ("projected", "every_step", "hidden", "cell")))
 
-    def weights(self, inputs, layer):
-        return [inputs[f"{kind} {layer}"] for kind in ("kernel", "recurrent kernel", "bias")]
-
-    def fast(self, inputs, training, **more_options):
-        """Outputs, hidden and cell state of the last layer."""
-        outputs = inputs["sequence"]
-        for depth, layer in enumerate(self.layers["fast"]):
-            weights = self.weights(inputs, depth)
-            first = {"constant": inputs.get("constant")} | self.arguments(inputs)
-            more = first if depth == 0 else {"mask": self.mask}
-            with keras.StatelessScope(zip(layer.weights, weights, strict=True)):
-                outputs, hidden, cell = layer.call(
-                    outputs, training=training, **more, **more_options
-                )
-        return outputs, hidden, cell
-
-    def reference(self, inputs):
-        """The same with Keras' layer, the constant repeated and outputs in sequence order."""
-        outputs = inputs["sequence"]
-        if "constant" in inputs:
-            repeated = tf.repeat(inputs["constant"][:, tf.newaxis], outputs.shape[1], axis=1)
-            outputs = tf.concat([outputs, repeated], -1)
-        for depth, layer in enumerate(self.layers["reference"]):
-            weights = self.weights(inputs, depth)
-            more = self.arguments(inputs) if depth == 0 else {"mask": self.mask}
-            with keras.StatelessScope(zip(layer.weights, weights, strict=True)):
-                outputs, hidden, cell = layer(outputs, **more)
-            if layer.go_backwards:
-                outputs = outputs[:, ::-1]
-        return outputs, hidden, cell
+    def plain(self, inputs):
+        """The same, with a mask and each gate written out."""
+        function = {"tanh": tf.tanh, "relu": tf.nn.relu}[self.activation]
+        projected, hidden, cell = (inputs[name] for name in ("projected", "hidden", "cell"))
+        outputs = [None] * len(projected)
+        order = range(len(projected))
+        for step in reversed(order) if self.backwards else order:
+            gates = projected[step] + hidden @ inputs["recurrent"] + inputs.get("every_step", 0.0)
+            entry, forget, candidate, exit_ = tf.split(gates, 4, axis=1)
+            new_cell = tf.sigmoid(forget) * cell + tf.sigmoid(entry) * function(candidate)
+            new_hidden = tf.sigmoid(exit_) * function(new_cell)
+            if self.mask is not None:
+                new_hidden = tf.where(self.mask[step], new_hidden, hidden)
+                new_cell = tf.where(self.mask[step], new_cell, cell)
+            outputs[step], hidden, cell = new_hidden, new_hidden, new_cell
+        return tf.stack(outputs), hidden, cell
 
     def objective(self, results):
         """A number that depends on all results, each in its own way."""
-        return tf.add_n(
-            [
-                tf.reduce_sum(r * direction)
-                for r, direction in zip(results, self.toward, strict=True)
-            ]
-        )
+        pairs = zip(results, self.toward, strict=True)
+        return tf.add_n([tf.reduce_sum(result * direction) for result, direction in pairs])
 
     def results_and_gradients(self, function):
-        """Of ``function(inputs)``: results, and the gradient for each input by its name."""
+        """Results of ``function(inputs)``, and the gradient of each input by its name."""
         with tf.GradientTape() as tape:
             tape.watch(self.inputs)
             results = function(self.inputs)
             objective = self.objective(results)
-        gradients = tape.gradient(objective, self.inputs)
-        return results, gradients
+        return results, tape.gradient(objective, self.inputs)
 
 
-def assert_same(case, got, expected):
-    results, gradients = got
-    expected_results, expected_gradients = expected
-    names = ("outputs", "hidden state", "cell state")
+def assert_same(got, expected):
+    (results, gradients), (expected_results, expected_gradients) = got, expected
+    names = "outputs", "hidden state", "cell state"
     for name, result, reference in zip(names, results, expected_results, strict=True):
-        shown = case.shown if name == "outputs" else True
-        assert_allclose(result * shown, reference * shown, rtol=1e-5, atol=1e-5, err_msg=name)
+        assert_allclose(result, reference, rtol=1e-5, atol=1e-5, err_msg=name)
+    assert gradients.keys() == expected_gradients.keys()
     for name, reference in expected_gradients.items():
+        assert gradients[name].shape == reference.shape
         assert_allclose(gradients[name], reference, rtol=1e-4, atol=2e-5, err_msg=name)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_values_and_gradients_are_those_of_keras(name):
+def test_values_and_gradients_are_those_of_a_plain_loop(name):
     case = Case(**CASES[name])
-    expected = case.results_and_gradients(case.reference)
-    got = case.results_and_gradients(lambda inputs: case.fast(inputs, training=True))
-    assert_same(case, got, expected)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_without_training_the_values_are_the_same(name):
-    case = Case(**CASES[name])
-    for got, expected in zip(
-        case.fast(case.inputs, training=False), case.fast(case.inputs, training=True), strict=True
-    ):
-        assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
+    assert_same(case.results_and_gradients(case.fast), case.results_and_gradients(case.plain))
 
 
 @pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
@@ -192,144 +143,134 @@ def test_compiled_it_is_the_same(name, xla):
 
     @tf.function(jit_compile=xla, autograph=False)
     def compiled():
-        learning = case.results_and_gradients(lambda inputs: case.fast(inputs, training=True))
-        return learning, case.fast(case.inputs, training=False)
+        return case.results_and_gradients(case.fast)
 
-    expected = case.results_and_gradients(case.reference)
-    learning, values = compiled()
-    assert_same(case, learning, expected)
-    assert_same(case, (values, learning[1]), expected)
+    assert_same(compiled(), case.results_and_gradients(case.plain))
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
-def test_gradients_are_slopes(activation):
-    case = Case(
-        steps=3, rows=2, constant=1, state=True, backwards=True, activation=activation, layers=2
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_plain_loop_is_a_layer_of_keras(backwards):
+    """The gates stand in Keras' order."""
+    case = Case(backwards=backwards)
+    layer = keras.layers.LSTM(
+        UNITS, return_sequences=True, return_state=True, go_backwards=backwards, seed=0
     )
+    columns = np.random.default_rng(0).normal(size=(ROWS, STEPS, 2)).astype("f4")
+    layer.build(columns.shape)
+    kernel, recurrent, bias = layer.get_weights()
+    state = [case.inputs["hidden"], case.inputs["cell"]]
+    outputs, *after = layer(columns, initial_state=state)
+    projected = np.moveaxis(columns @ kernel + bias, 1, 0)
+    results = case.plain(case.inputs | {"projected": projected, "recurrent": recurrent})
+    ordered = outputs[:, ::-1] if backwards else outputs
+    for got, expected in zip(results, [np.moveaxis(ordered, 1, 0), *after], strict=True):
+        assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
 
-    @tf.function(autograph=False)
-    def objective(inputs):
-        return case.objective(case.fast(inputs, training=True))
 
-    _, gradients = case.results_and_gradients(lambda inputs: case.fast(inputs, training=True))
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gradients_are_slopes(activation):
+    case = Case(steps=3, rows=2, every_step=True, backwards=True, activation=activation)
+    _, gradients = case.results_and_gradients(case.fast)
     generator = np.random.default_rng(0)
     for name, value in case.inputs.items():
         direction = generator.normal(size=value.shape)
         direction = tf.constant(1e-2 * direction / np.linalg.norm(direction), tf.float32)
         ahead, behind = (
-            objective(case.inputs | {name: value + sign * direction}) for sign in (1, -1)
+            case.objective(case.fast(case.inputs | {name: value + sign * direction}))
+            for sign in (1, -1)
         )
         slope = tf.reduce_sum(gradients[name] * direction)
         assert_allclose((ahead - behind) / 2, slope, rtol=1e-2, atol=2e-5, err_msg=name)
 
 
-def test_one_sequence_for_all_rows_is_the_sequence_repeated():
-    case = Case(constant=2)
-    one = case.inputs | {"sequence": case.inputs["sequence"][:1]}
-    repeated = case.inputs | {"sequence": tf.repeat(one["sequence"], ROWS, axis=0)}
-    for training in (False, True):
-        for got, expected in zip(
-            case.fast(one, training), case.fast(repeated, training), strict=True
-        ):
-            assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
-    grown = []
-    for inputs in (one, repeated):
-        with tf.GradientTape() as tape:
-            tape.watch(inputs)
-            objective = case.objective(case.fast(inputs, training=True))
-        grown.append(tape.gradient(objective, inputs))
-    shared, separate = grown
-    separate["sequence"] = tf.reduce_sum(separate["sequence"], axis=0, keepdims=True)
-    for name, gradient in separate.items():
-        assert_allclose(shared[name], gradient, rtol=1e-4, atol=1e-5, err_msg=name)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_derivative_is_written_in_terms_of_the_output(activation):
+    function, derivative = ACTIVATIONS[activation]
+    inputs = tf.constant([-2.0, -0.1, 0.1, 2.0])
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = function(inputs)
+    assert_allclose(derivative(outputs), tape.gradient(outputs, inputs), rtol=1e-6)
 
 
 @pytest.mark.parametrize("backwards", [False, True])
-def test_masked_steps_have_no_say(backwards):
+def test_masked_steps_are_not_read(backwards):
     case = Case(mask="gaps", backwards=backwards)
-    mask = case.mask[:, :, tf.newaxis]
-    other = case.inputs | {"sequence": tf.where(mask, case.inputs["sequence"], 9.0)}
-    for training in (False, True):
-        for got, expected in zip(
-            case.fast(other, training), case.fast(case.inputs, training), strict=True
-        ):
-            np.testing.assert_array_equal(got, expected)
-    _, gradients = case.results_and_gradients(lambda inputs: case.fast(inputs, training=True))
-    assert not np.any(np.where(mask, 0.0, gradients["sequence"]))
+    other = case.inputs | {"projected": tf.where(case.mask, case.inputs["projected"], 9.0)}
+    for got, expected in zip(case.fast(other), case.fast(case.inputs), strict=True):
+        assert_array_equal(got, expected)
+    _, gradients = case.results_and_gradients(case.fast)
+    assert not np.any(np.where(case.mask, 0.0, gradients["projected"]))
 
 
 def test_a_masked_step_repeats_the_output_before_it():
-    case = Case(mask="gaps", state=True)
-    outputs, hidden, _ = case.fast(case.inputs, training=False)
+    case = Case(mask="gaps")
+    outputs, hidden, _ = (result.numpy() for result in case.fast(case.inputs))
     state = case.inputs["hidden"].numpy()
     for step in range(STEPS):
-        masked = ~case.mask.numpy()[:, step]
-        np.testing.assert_array_equal(outputs.numpy()[masked, step], state[masked])
-        state = outputs.numpy()[:, step]
-    np.testing.assert_array_equal(hidden, state)
+        masked = ~case.mask.numpy()[step, :, 0]
+        assert_array_equal(outputs[step, masked], state[masked])
+        state = outputs[step]
+    assert_array_equal(hidden, state)
 
 
-def test_backwards_is_the_reversed_sequence_read_forwards():
+def test_backwards_is_forwards_over_the_reversed_steps():
     forwards, backwards = Case(), Case(backwards=True)
-    turned = forwards.inputs | {"sequence": forwards.inputs["sequence"][:, ::-1]}
-    outputs, *states = forwards.fast(turned, training=False)
-    expected = outputs[:, ::-1], *states
-    for got, reference in zip(backwards.fast(backwards.inputs, False), expected, strict=True):
-        assert_allclose(got, reference, rtol=1e-6, atol=1e-6)
+    turned = forwards.inputs | {"projected": forwards.inputs["projected"][::-1]}
+    outputs, *states = forwards.fast(turned)
+    for got, expected in zip(
+        backwards.fast(backwards.inputs), [outputs[::-1], *states], strict=True
+    ):
+        assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_shared_preactivations_are_those_of_each_row():
+    case = Case(every_step=True, shared=True)
+    repeated = case.inputs | {"projected": tf.repeat(case.inputs["projected"], ROWS, axis=1)}
+    for got, expected in zip(case.fast(case.inputs), case.fast(repeated), strict=True):
+        assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("name", "xla"),
     [
         ("padded", False),
-        ("constant", False),
-        ("relu, state, gaps", True),
+        ("every step", False),
+        ("shared", False),
+        ("relu, gaps", True),
         ("backwards, padded", True),
     ],
 )
-def test_steps_that_nobody_needs_may_be_left_out(name, xla):
-    """Computing two steps of five equals computing all, where the other three have no say."""
+def test_steps_that_are_not_needed_may_be_left_out(name, xla):
+    """Two steps of five give what all give where the other three have no effect."""
     case = Case(**CASES[name])
-    early = tf.range(STEPS) < 2
+    if case.backwards:  # then the state before the first step must be zero
+        case.inputs |= {state: tf.zeros([ROWS, UNITS]) for state in ("hidden", "cell")}
+    early = tf.range(STEPS)[:, tf.newaxis, tf.newaxis] < 2
     if case.mask is not None:
         case.mask &= early
-    case.toward[0] *= tf.cast(early, tf.float32)[:, tf.newaxis]
+    case.toward[0] *= tf.cast(early, tf.float32)
     case.toward[1:] = [0.0 * r if case.mask is None else r for r in case.toward[1:]]
 
     @tf.function(jit_compile=xla, autograph=False)
-    def learn(n_steps):
-        return case.results_and_gradients(
-            lambda inputs: case.fast(inputs, training=True, n_steps=n_steps)
-        )
-
-    @tf.function(jit_compile=xla, autograph=False)
     def run(n_steps):
-        return case.fast(case.inputs, training=False, n_steps=n_steps)
+        return case.results_and_gradients(lambda inputs: case.fast(inputs, n_steps))
 
-    (expected, gradients), ((outputs, *states), got) = (learn(tf.constant(n)) for n in (STEPS, 2))
-    for results in ((outputs, *states), run(tf.constant(2))):
-        assert_allclose(results[0][:, :2], expected[0][:, :2], rtol=1e-5, atol=1e-6)
-        assert not np.any(results[0][:, 2:])
-        if case.mask is not None:
-            assert_allclose(results[1:], expected[1:], rtol=1e-5, atol=1e-6)
+    (expected, gradients), ((outputs, *states), got) = (run(tf.constant(n)) for n in (STEPS, 2))
+    assert_allclose(outputs[:2], expected[0][:2], rtol=1e-5, atol=1e-6)
+    assert not np.any(outputs[2:])
+    if case.mask is not None:
+        assert_allclose(states, expected[1:], rtol=1e-5, atol=1e-6)
     for name, gradient in gradients.items():
         assert_allclose(got[name], gradient, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-def test_weights_are_those_of_keras():
-    layers = FastLSTM(UNITS), keras.layers.LSTM(UNITS, seed=0)
-    for layer in layers:
-        layer.build((None, None, COLUMNS))
-    fast, plain = ([tuple(weight.shape) for weight in layer.weights] for layer in layers)
-    assert fast == plain
-
-
 def test_large_inputs_saturate_and_stay_finite():
-    case = Case(state=True)
-    inputs = case.inputs | {"sequence": case.inputs["sequence"] * 1e30}
+    case = Case()
+    inputs = case.inputs | {"projected": case.inputs["projected"] * 1e30}
     with tf.GradientTape() as tape:
         tape.watch(inputs)
-        results = case.fast(inputs, training=True)
+        results = case.fast(inputs)
         objective = case.objective(results)
     gradients = tape.gradient(objective, inputs)
     assert all(np.isfinite(array).all() for array in [*results, *gradients.values()])

@@ -14,8 +14,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_lstmae import LSTMAutoencoderTransformer, export_onnx, save
 from sklearn_lstmae import _container as container
-from sklearn_lstmae.network.weights import weight_shapes
-from sklearn_lstmae.training.state import TrainedNetwork, TrainingState
+from sklearn_lstmae.training.state import TrainingProgress, TrainingState
 
 # Drawn weights are no better than the mean: the warning says the truth.
 pytestmark = pytest.mark.filterwarnings(
@@ -77,10 +76,10 @@ def make(**parameters):
     return LSTMAutoencoderTransformer(**{"latent_dim": 2, "hidden_units": (3,)} | parameters)
 
 
-def draw(architecture, *_, **__):
+def draw(objective, *_, **__):
     """In place of training, which would take most of the time: large weights, biases too."""
-    weights = [RNG.normal(size=shape).astype("f4") for shape in weight_shapes(architecture)]
-    return TrainedNetwork(TrainingState(weights, []), weights, 1, {"loss": [1.0]})
+    weights = [RNG.normal(size=shape).astype("f4") for shape in objective.shapes]
+    return TrainingProgress(TrainingState(weights, []), weights, 1, {"loss": [1.0]})
 
 
 class Case:

@@ -520,7 +520,9 @@ UNTRUE = {
     r"field 'model\.attributes\.zz' is not known": put(1, *FITTED, "zz"),
     r"field 'model\.attributes\.transform' is not": put(1, *FITTED, "transform"),
     r"field 'model\.attributes\.__class__' is not": put(1, *FITTED, "__class__"),
-    r"field 'model\.attributes\._network' is not": put(1, *FITTED, "_network"),
+    r"field 'model\.attributes\._parameter_constraints' is not": put(
+        1, *FITTED, "_parameter_constraints"
+    ),
     r"names an array '99', which does not exist": put({"array": "99"}, *FITTED, "mean_"),
     r"field 'model\.attributes\.loss_' is no array of strings": put(
         {"strings": {"kind": "O", "items": [1]}}, *FITTED, "loss_"

@@ -1,276 +1,178 @@
-"""A head, and an encoder with it, go down the gradient of the cross-entropy; rows are apart."""
+"""What a classifier learns: its losses are those that NumPy finds, class by class."""
 
 import dataclasses
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_lstmae.inference.blocks import FittedClassifier, FittedNetwork, linear
-from sklearn_lstmae.network.network import Network
-from sklearn_lstmae.training import loop as training
-from sklearn_lstmae.training.classifier import (
-    as_sequences,
-    mean_and_deviation,
-    train_classifier,
-    unscale,
-)
-from sklearn_lstmae.training.classifying import Head
-from sklearn_lstmae.training.plan import TrainingPlan
-from sklearn_lstmae.training.program import get_program
-from sklearn_lstmae.training.steps import Recipe
+from sklearn_lstmae.inference.coder import Coder
+from sklearn_lstmae.network.in_keras import build_model
+from sklearn_lstmae.network.wiring import network_of
+from sklearn_lstmae.training.classifier import Classifying
+from sklearn_lstmae.training.steps import Shard
 
-PLAN = TrainingPlan(
-    epochs=3,
-    batch_size=4,
-    learning_rate=0.02,
-    loss="cross_entropy",
-    optimizer="adam",
-    clipnorm=1.0,
-    dropout=0.0,
-    noise=0.0,
-    shares=(1.0, 1.0, 1.0),
-    kl_weight=0.0,
-    patience=None,
-    seed=3,
-)
-LENGTHS = [5, 1, 4, 3, 5, 2, 5, 4, 1, 5]
-CLASSES = np.array([0, 1, 2, 0, 1, 2, 0, 1, 2, 0])
+LENGTHS = [5, 1, 4, 3]
+CLASSES = np.array([0, 2, 2, 1])
+SHARD = Shard(tf.constant([5, 640]), None, None, xla=False)
+BOTH = pytest.mark.parametrize("tunes_encoder", [True, False], ids=["fine-tuned", "head alone"])
+KINDS = {
+    "default": {},
+    "frames of 2, both ways": {"patch_size": 2, "bidirectional": True},
+    "missing, two states": {"tells_missing": True, "bottleneck": "hidden_cell"},
+}
 
 
-@pytest.fixture(scope="module")
-def architecture(make_architecture):
-    return make_architecture(bidirectional=True).encoder
+class Case:
+    """An objective with weights, sequences, and what training makes of them."""
 
-
-@pytest.fixture(scope="module")
-def encoder(architecture):
-    return get_program(architecture).initial_weights(np.random.default_rng(0))
-
-
-@pytest.fixture
-def reader(make_sequences, make_reader):
-    return dataclasses.replace(make_reader(make_sequences(LENGTHS)), classes=CLASSES)
-
-
-def start_head(columns):
-    assert_allclose(columns.mean(axis=0), 0, atol=1e-4)
-    assert_allclose(columns.std(axis=0), 1, atol=1e-4)
-    generator = np.random.default_rng(1)
-    return generator.normal(size=(columns.shape[1], 3)), generator.normal(size=3)
-
-
-def fit(architecture, encoder, reader, validation=None, *, fine_tune=True, report=None, **changes):
-    plan = dataclasses.replace(PLAN, **changes)
-    return train_classifier(
-        architecture,
-        plan,
-        encoder,
-        start_head,
-        reader,
-        validation,
-        fine_tune=fine_tune,
-        report=report,
-    )
-
-
-def assert_same_bits(got, expected):
-    assert got.history == expected.history
-    for value, same in zip(got.weights, expected.weights, strict=True):
-        assert_array_equal(value, same)
-
-
-both = pytest.mark.parametrize("fine_tune", [True, False], ids=["fine-tuned", "head alone"])
-
-
-# One step --------------------------------------------------------------------------------
-
-
-@both
-@pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
-def test_a_step_goes_down_the_gradient_of_the_weighted_cross_entropy(
-    xla, fine_tune, architecture, encoder, make_sequences
-):
-    """The gradient is found with plain Keras layers."""
-    lengths, classes = np.array(LENGTHS[:4], np.int32), np.array([0, 2, 2, 1], np.int32)
-    frames = np.zeros((4, 5, 2), "f4")
-    for row, sequence in zip(frames, make_sequences(LENGTHS[:4]), strict=True):
-        row[: len(sequence)] = sequence
-    statistics = np.random.default_rng(2).normal(size=(4, 4)).astype("f4")
-    center, scale = np.linspace(-1, 1, 6, dtype="f4"), np.linspace(1, 3, 6, dtype="f4")
-    shares = np.array([0.5, 1.0, 2.0], "f4")
-    kernel, bias = (a.astype("f4") for a in start_head(np.tile([[-1.0], [1.0]], (1, 6))))
-
-    network = Network(architecture, fast=False)
-    for variable, weight in zip(network.variables, encoder, strict=True):
-        variable.assign(weight)
-    mask = np.arange(5) < lengths[:, np.newaxis]
-    inputs = [variable.value for variable in network.variables] if fine_tune else []
-    head = [tf.Variable(kernel), tf.Variable(bias)]
-    with tf.GradientTape() as tape:
-        codes = network.encoder(tf.constant(frames), tf.constant(mask))
-        columns = tf.concat([codes, statistics], 1)
-        scores = (columns - center) / scale @ head[0] + head[1]
-        errors = tf.keras.losses.sparse_categorical_crossentropy(classes, scores, from_logits=True)
-        loss = tf.reduce_mean(errors * shares[classes])
-    gradients = tape.gradient(loss, [*inputs, *head])
-
-    recipe = Recipe("cross_entropy", 0.0, 0.0, "sgd", None, shards=2, xla=xla)
-    steps = get_program(architecture).training_steps(recipe, Head(6, 3, fine_tune))
-    tables = [(frames, lengths), (statistics, classes)]
-    if not fine_tune:
-        nothing = np.zeros((4, 0), "f4")
-        tables = [(columns.numpy()[:, np.newaxis], np.ones(4, np.int32)), (nothing, classes)]
-    weights = [*(encoder if fine_tune else []), kernel, bias]
-    order = np.array([[[3, 0, -1], [1, 2, -1]]], np.int32)
-    after, _, sums, counts = steps(
-        weights,
-        steps.initial_state(),
-        tables,
-        order,
-        np.array([0.1], "f4"),
-        np.array([*shares, 0.0], "f4"),
-        0,
-        0,
-        (center, scale),
-    )
-    for weight, new, gradient in zip(weights, after, gradients, strict=True):
-        expected = 0.0 if gradient is None else gradient
-        assert_allclose((weight - new) / 0.1, expected, rtol=1e-3, atol=1e-5)
-    wrong = (scores.numpy().argmax(axis=1) != classes).sum()
-    of_class = [errors.numpy()[classes == c].sum() for c in range(3)]
-    assert_allclose(sums[0], [*of_class, wrong], rtol=1e-5)
-    assert_array_equal(counts, np.full((1, 4), 4))
-
-
-# A training ------------------------------------------------------------------------------
-
-
-@both
-def test_a_training_that_stands_still_gives_the_start_back(
-    fine_tune, architecture, encoder, reader
-):
-    trained = fit(architecture, encoder, reader, fine_tune=fine_tune, learning_rate=0.0)
-    *same, kernel, bias = trained.weights
-    for one, other in zip(same, encoder, strict=True):
-        assert_array_equal(one, other)
-    assert (kernel.dtype, bias.dtype) == (np.float64, np.float64)
-    codes = FittedNetwork(architecture, encoder).encode(reader)
-    columns = (codes - codes.mean(axis=0)) / codes.std(axis=0)
-    first_kernel, first_bias = start_head(columns)
-    classifier = FittedClassifier(architecture, trained.weights)
-    scores = classifier.scores(reader)
-    assert_allclose(scores, columns @ first_kernel + first_bias, rtol=1e-3, atol=1e-4)
-    loss, accuracy = classifier.judge(reader, PLAN.shares)
-    assert_allclose(trained.history["loss"], [loss] * 3, rtol=1e-5)
-    assert_allclose(trained.history["accuracy"], [accuracy] * 3, rtol=1e-6)
-
-
-@both
-def test_the_loss_falls(fine_tune, architecture, encoder, reader):
-    copies = [weight.copy() for weight in encoder]
-    history = fit(architecture, encoder, reader, fine_tune=fine_tune, epochs=60).history
-    assert history["loss"][-1] < 0.7 * history["loss"][0]
-    for weight, copy in zip(encoder, copies, strict=True):  # the start is left alone
-        assert_array_equal(weight, copy)
-
-
-@both
-def test_streamed_data_give_the_same_bits(fine_tune, architecture, encoder, reader, monkeypatch):
-    expected = fit(architecture, encoder, reader, fine_tune=fine_tune)
-    monkeypatch.setattr(training, "RESIDENT_BYTES", 0)
-    monkeypatch.setattr(training, "CHUNK_BYTES", 1)
-    assert_same_bits(fit(architecture, encoder, reader, fine_tune=fine_tune), expected)
-
-
-@both
-def test_a_second_training_traces_nothing(fine_tune, architecture, encoder, reader, traces):
-    def train(seed, rows=reader):
-        return fit(architecture, encoder, rows, rows, fine_tune=fine_tune, seed=seed)
-
-    train(0)
-    traces.clear()
-    train(1)
-    train(0, reader.subset(np.arange(1, 8)))
-    with ThreadPoolExecutor(2) as threads:
-        list(threads.map(train, range(2)))
-    assert traces == []
-
-
-@both
-def test_one_seed_gives_the_same_bits(
-    fine_tune, architecture, encoder, reader, keeps_random_states
-):
-    with keeps_random_states():
-        one, again, other = (
-            fit(architecture, encoder, reader, fine_tune=fine_tune, seed=seed) for seed in (3, 3, 4)
+    def __init__(self, architecture, reader, draw_weights, tunes_encoder):
+        self.architecture, self.reader = architecture, reader
+        n_appended = 4 if reader.scaling.kind == "sequence" else 0
+        n_columns = architecture.code_width + n_appended
+        self.encoder = draw_weights(network_of(architecture).shapes)
+        self.columns = Coder(architecture, self.encoder).encode(reader)  # (N, C)
+        self.objective = Classifying(architecture, n_columns, 3, tunes_encoder)
+        self.kernel, self.bias = draw_weights([(n_columns, 3), (3,)], seed=1)
+        self.constants = (
+            np.linspace(-1, 1, n_columns, dtype="f4"),
+            np.linspace(1, 3, n_columns, dtype="f4"),
         )
-    assert_same_bits(one, again)
-    assert one.history != other.history
+        self.weights = [*(self.encoder if tunes_encoder else []), self.kernel, self.bias]
+        if tunes_encoder:
+            self.tables = self.objective.load(reader.read(slice(None), int(reader.n_frames.max())))
+        else:
+            self.tables = [self.columns, reader.classes.astype("i4"), np.ones(4, "i4")]
+
+    def losses(self, weights=None):
+        """(J,), computed at once and not compiled."""
+        tables = [tf.constant(table) for table in self.tables]
+        return self.objective.losses(weights or self.weights, tables, SHARD, *self.constants)
 
 
-def test_xla_and_the_plain_graph_agree(architecture, encoder, reader, monkeypatch):
-    plain = fit(architecture, encoder, reader)
-    monkeypatch.setattr(training, "XLA_WORK", 0)
-    compiled = fit(architecture, encoder, reader)
-    for value, expected in zip(compiled.weights, plain.weights, strict=True):
-        assert_allclose(value, expected, rtol=1e-3, atol=1e-4)
+@pytest.fixture(scope="module")
+def make_case(make_architecture, make_sequences, make_reader, draw_weights):
+    def make(tunes_encoder, kind=None, **changes):
+        architecture = make_architecture(**changes).encoder
+        sequences = make_sequences(LENGTHS)
+        if architecture.tells_missing:
+            sequences[0][2, 1] = sequences[3][1] = np.nan
+        reader = make_reader(
+            sequences,
+            patch_size=architecture.patch_size,
+            has_missing=architecture.tells_missing,
+            kind=kind,
+        )
+        reader = dataclasses.replace(reader, classes=CLASSES)
+        return Case(architecture, reader, draw_weights, tunes_encoder)
+
+    return make
 
 
-def test_a_head_alone_is_never_compiled_for_its_encoder(architecture, encoder, reader, monkeypatch):
-    expected = fit(architecture, encoder, reader, fine_tune=False)
-    monkeypatch.setattr(training, "XLA_WORK", 0)
-    assert_same_bits(fit(architecture, encoder, reader, fine_tune=False), expected)
+@BOTH
+@pytest.mark.parametrize("scaling", [None, "sequence"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_losses_are_those_that_numpy_finds(kind, scaling, tunes_encoder, make_case):
+    case = make_case(tunes_encoder, scaling, **KINDS[kind])
+    center, scale = case.constants
+    scores = ((case.columns - center) / scale) @ case.kernel + case.bias
+    surprise = np.logaddexp.reduce(scores, axis=1) - scores[np.arange(4), CLASSES]
+    entropies = [surprise[number == CLASSES].sum() for number in range(3)]
+    wrong = (scores.argmax(axis=1) != CLASSES).sum()
+    assert_allclose(case.losses(), [*entropies, wrong], rtol=1e-4)
+    assert_array_equal(case.objective.counts(case.tables), [4] * 4)
 
 
-@both
-def test_reports_and_validation_see_whole_weights(fine_tune, architecture, encoder, reader):
-    seen = []
+@BOTH
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_are_those_of_plain_keras_layers(kind, tunes_encoder, make_case):
+    """The weighted mean; a head alone leaves the encoder out."""
+    case = make_case(tunes_encoder, **KINDS[kind])
+    shares = np.array([0.5, 1.0, 2.0], "f4")
+    variables = [tf.Variable(weight) for weight in case.weights]
+    with tf.GradientTape() as tape:
+        total = tf.tensordot(case.losses(variables)[:3], shares, 1)
+    *of_encoder, of_kernel, of_bias = tape.gradient(total, variables)
 
-    def report(epoch, losses, weights):
-        model = FittedClassifier(architecture, weights)
-        assert model.judge(reader, PLAN.shares) == (losses["val_loss"], losses["val_accuracy"])
-        seen.append(epoch)
-        return epoch == 2
+    encoder = build_model(case.architecture, case.encoder, "encoder", 5)
+    batch = case.reader.sequences.read(slice(None))
+    x = np.where(batch.mask, batch.values, np.nan).astype("f4")
+    head = tf.Variable(case.kernel), tf.Variable(case.bias)
+    with tf.GradientTape() as tape:
+        codes = encoder([tf.constant(x), tf.constant(batch.step_mask)])
+        center, scale = case.constants
+        scores = (codes - center) / scale @ head[0] + head[1]
+        errors = tf.keras.losses.sparse_categorical_crossentropy(CLASSES, scores, from_logits=True)
+        expected = tf.reduce_sum(errors * shares[CLASSES])
+    plain = encoder.trainable_variables
+    found = tape.gradient(expected, [*(variable.value for variable in plain), *head])
+    assert_allclose(total, expected, rtol=1e-4)
+    assert_allclose(of_kernel, found[-2], rtol=1e-3, atol=1e-5)
+    assert_allclose(of_bias, found[-1], rtol=1e-3, atol=1e-5)
+    if not tunes_encoder:
+        assert of_encoder == []
+        return
+    by_path = {variable.path: value for variable, value in zip(plain, found[:-2], strict=True)}
+    for layer, ours in network_of(case.architecture).by_layer(of_encoder).items():
+        theirs = [v for path, v in by_path.items() if path.split("/")[0] == layer.name]
+        for one, other in zip(ours, theirs, strict=True):
+            assert_allclose(one, other, rtol=1e-3, atol=1e-4, err_msg=layer.name)
 
-    trained = fit(architecture, encoder, reader, reader, fine_tune=fine_tune, report=report)
-    assert seen == [1, 2]
-    assert trained.history.keys() == {"loss", "accuracy", "val_loss", "val_accuracy"}
+
+@BOTH
+@pytest.mark.parametrize("scaling", [None, "sequence"])
+def test_tables_are_as_specified(scaling, tunes_encoder, make_case):
+    case = make_case(tunes_encoder, scaling)
+    for table, spec in zip(case.tables, case.objective.tables, strict=True):
+        assert spec.is_compatible_with(tf.constant(table))
+    for array, spec in zip(case.constants, case.objective.constants, strict=True):
+        assert spec.is_compatible_with(tf.constant(array))
+    assert case.objective.shapes == [weight.shape for weight in case.weights]
 
 
-# Parts -----------------------------------------------------------------------------------
+def test_codes_are_read_as_sequences_of_one_frame(make_case, make_reader):
+    case = make_case(tunes_encoder=False)
+    reader = make_reader(case.columns[:, np.newaxis], [1] * 4)
+    reader = dataclasses.replace(reader, classes=CLASSES)
+    tables = case.objective.load(reader.read(np.array([2, 0]), 1))
+    for table, expected in zip(tables, case.tables, strict=True):
+        assert_array_equal(table, expected[[2, 0]])
 
 
-def test_a_row_of_scores_does_not_depend_on_the_others():
-    generator = np.random.default_rng(0)
-    columns = generator.normal(size=(301, 37)).astype("f4")
-    kernel, bias = generator.normal(size=(37, 5)), generator.normal(size=5)
-    whole = linear(columns, kernel, bias)
-    assert_allclose(whole, columns @ kernel + bias, rtol=1e-6, atol=1e-8)
-    for rows in (slice(0, 1), slice(7, 8), slice(3, 300), np.arange(301)[::-1]):
-        assert_array_equal(linear(columns[rows], kernel, bias), whole[rows])
+def test_absent_rows_count_nothing(make_case):
+    """Their classes and lengths are zero then."""
+    case = make_case(tunes_encoder=True)
+    few = [table[:2] for table in case.tables]
+    for table in case.tables:
+        if table.dtype == np.int32:
+            table[2:] = 0
+    assert_array_equal(case.objective.counts(case.tables), [2] * 4)
+    got = case.losses()
+    case.tables = few
+    assert_allclose(got, case.losses(), rtol=1e-5)
 
 
-def test_scaling_of_columns_is_taken_back():
-    generator = np.random.default_rng(0)
-    columns = (generator.normal(size=(50, 3)) * [1e-3, 1, 1e4] + [0, 5, 1e5]).astype("f4")
-    center, scale = mean_and_deviation(columns)
-    kernel, bias = generator.normal(size=(3, 2)).astype("f4"), np.array([1.0, 2.0], "f4")
-    expected = (columns - center) / scale @ kernel + bias
-    assert_allclose(
-        linear(columns, *unscale(kernel, bias, center, scale)), expected, rtol=1e-3, atol=1e-4
+def test_a_head_alone_has_no_recurrent_layer(make_case):
+    """So that it is never compiled with XLA, see `loop.uses_xla`."""
+    [head] = make_case(tunes_encoder=False).objective.layers
+    assert head.name == "head"
+    *encoder, last = make_case(tunes_encoder=True).objective.layers
+    assert last == head
+    assert encoder == network_of(make_case(tunes_encoder=True).architecture).layers
+
+
+def test_an_objective_is_a_value(make_architecture):
+    architecture = make_architecture().encoder
+    one, same, *others = (
+        Classifying(architecture, *options)
+        for options in ((2, 3, True), (2, 3, True), (4, 3, True), (2, 4, True), (2, 3, False))
     )
+    assert one == same
+    assert len({one, same, *others}) == 4
 
 
-def test_a_column_that_is_constant_is_not_blown_up():
-    _, scale = mean_and_deviation(np.full((7, 2), [3.3, 0.0], "f4"))
-    assert_array_equal(scale, 1.0)
-
-
-def test_codes_are_sequences_of_one_frame():
-    codes = np.arange(6, dtype="f4").reshape(3, 2)
-    block = as_sequences(codes, np.array([0, 1, 2])).read(np.array([2, 0]), 1)
-    assert_array_equal(block.frames("reconstruct")[:, 0], codes[[2, 0]])
-    assert_array_equal(block.classes, [2, 0])
+def test_the_history_has_the_accuracy(make_architecture):
+    objective = Classifying(make_architecture().encoder, 2, 3, True)
+    means = np.array([[0.1, 0.2, 0.3, 0.25], [0.1, 0.2, 0.3, 0.0]])
+    assert objective.names(means) == {"accuracy": [0.75, 1.0]}

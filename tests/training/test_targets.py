@@ -1,4 +1,4 @@
-"""What the network reads and what its loss counts: observed values, and nothing else."""
+"""What a network reads in training and what its loss counts: observed values, and nothing else."""
 
 import numpy as np
 import pytest
@@ -8,21 +8,25 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn_lstmae.sequences import scoring
 from sklearn_lstmae.training.targets import (
     LOSSES,
-    add_noise,
     count_observed,
+    frame_arrays,
+    frame_specs,
     in_decoder_order,
     make_drop,
     mix_own,
     previous_frames,
-    read_frames,
     sample_code,
     summed_divergence,
     summed_loss,
+    take_minibatch,
 )
 
-LENGTHS = np.array([5, 1, 6, 0], np.int32)
+LENGTHS = np.array([5, 1, 6, 0], np.int32)  # the last one is absent
 STEPS = 6
 REAL = np.arange(STEPS) < LENGTHS[:, np.newaxis]  # (B, T)
+
+PATCHES = pytest.mark.parametrize("patch_size", [1, 2, 3, 6])
+MISSING = pytest.mark.parametrize("tells_missing", [False, True])
 
 
 def make_steps(missing=False):
@@ -34,57 +38,112 @@ def make_steps(missing=False):
     return np.where(REAL[:, :, np.newaxis], steps, np.float32(0))
 
 
+def make_arrays(architecture, steps):
+    """`frame_arrays` of steps (B, T, 2), made with NumPy."""
+    observed = REAL[:, :, np.newaxis] & ~np.isnan(steps)
+    n_frames = STEPS // architecture.patch_size
+    indicators = observed if architecture.tells_missing else REAL
+    if architecture.patch_size == 1 and not architecture.tells_missing:
+        indicators = REAL[:, :0]
+    values = np.nan_to_num(steps).reshape(4, n_frames, -1)
+    width = architecture.input_width - architecture.frame_width
+    return [values, indicators.reshape(4, n_frames, width), LENGTHS]
+
+
 def as_steps(frames):
     """(B, K, P * D) -> (B, T, D)."""
     return np.reshape(frames, (4, STEPS, -1))
 
 
-def read(architecture, steps):
-    frames = steps.reshape(4, STEPS // architecture.patch_size, -1)
-    return [part.numpy() for part in read_frames(architecture, frames, LENGTHS)]
-
-
-PATCHES = pytest.mark.parametrize("patch_size", [1, 2, 3, 6])
+# Minibatches -----------------------------------------------------------------------------
 
 
 @PATCHES
-@pytest.mark.parametrize("tells_missing", [False, True])
-def test_what_is_observed_is_known_step_by_step(patch_size, tells_missing, make_architecture):
+@MISSING
+def test_arrays_are_as_specified(
+    patch_size, tells_missing, make_architecture, make_sequences, make_reader
+):
+    architecture = make_architecture(patch_size=patch_size, tells_missing=tells_missing)
+    reader = make_reader(make_sequences([5, 1, 6]), patch_size=patch_size, has_missing=True)
+    if not tells_missing:
+        reader = make_reader(make_sequences([5, 1, 6]), patch_size=patch_size)
+    block = reader.read(slice(None), STEPS // patch_size)
+    arrays = frame_arrays(block.frames(block.past))
+    for array, spec in zip(arrays, frame_specs(architecture), strict=True):
+        assert spec.is_compatible_with(tf.constant(array))
+    assert arrays[0].shape[2] + arrays[1].shape[2] == architecture.input_width
+
+
+@PATCHES
+@MISSING
+@pytest.mark.parametrize("xla", [False, True])
+def test_what_is_observed_is_known_step_by_step(patch_size, tells_missing, xla, make_architecture):
     architecture = make_architecture(patch_size=patch_size, tells_missing=tells_missing)
     steps = make_steps(missing=tells_missing)
-    values, observed, indicators, mask = read(architecture, steps)
-    assert_array_equal(as_steps(observed), REAL[:, :, np.newaxis] & ~np.isnan(steps))
-    assert_array_equal(as_steps(values), np.nan_to_num(steps))
-    assert_array_equal(mask, REAL[:, ::patch_size])
-    assert values.shape[-1] + indicators.shape[-1] == architecture.input_width
+    minibatch = take_minibatch(architecture, make_arrays(architecture, steps), xla)
+    observed = REAL[:, :, np.newaxis] & ~np.isnan(steps)
+    assert_array_equal(np.broadcast_to(as_steps(minibatch.observed), steps.shape), observed)
+    assert_array_equal(as_steps(minibatch.values), np.nan_to_num(steps))
+    assert_array_equal(minibatch.mask, REAL[:, ::patch_size])
+    assert_array_equal(minibatch.time_major_mask[:, :, 0], REAL[:, ::patch_size].T)
 
 
 @PATCHES
-def test_indicators_tell_what_is_missing(patch_size, make_architecture):
-    architecture = make_architecture(patch_size=patch_size, tells_missing=True)
-    _, observed, indicators, _ = read(architecture, make_steps(missing=True))
-    assert_array_equal(indicators, observed.astype("f4"))
+@MISSING
+def test_the_encoder_reads_values_and_indicators(patch_size, tells_missing, make_architecture):
+    """Which are missing; else, in frames of several steps, which steps are real."""
+    architecture = make_architecture(patch_size=patch_size, tells_missing=tells_missing)
+    arrays = make_arrays(architecture, make_steps(missing=tells_missing))
+    inputs = take_minibatch(architecture, arrays, xla=False).inputs()
+    assert inputs.shape == (STEPS // patch_size, 4, architecture.input_width)
+    expected = np.concatenate(arrays[:2], axis=2).transpose(1, 0, 2)
+    assert_array_equal(inputs, expected)
 
 
 @PATCHES
-def test_indicators_tell_which_steps_of_a_frame_are_real(patch_size, make_architecture):
+@MISSING
+def test_noise_falls_on_observed_values_only(patch_size, tells_missing, make_architecture):
+    architecture = make_architecture(patch_size=patch_size, tells_missing=tells_missing)
+    steps = make_steps(missing=tells_missing)
+    arrays = make_arrays(architecture, steps)
+    minibatch = take_minibatch(architecture, arrays, xla=False)
+    noise = np.random.default_rng(1).normal(size=arrays[0].shape).astype("f4")
+    difference = (minibatch.inputs(noise) - minibatch.inputs()).numpy().transpose(1, 0, 2)
+    observed = REAL[:, :, np.newaxis] & ~np.isnan(steps)
+    values, indicators = np.split(difference, [architecture.frame_width], axis=2)
+    assert_allclose(as_steps(values), np.where(observed, as_steps(noise), 0), atol=1e-6)
+    assert not indicators.any()
+
+
+@PATCHES
+@pytest.mark.parametrize("longest", [0, 1, 3])
+def test_frames_that_no_sequence_has_are_not_computed(patch_size, longest, make_architecture):
+    """The plain graph cuts them off; under XLA a number is where the loops end."""
     architecture = make_architecture(patch_size=patch_size)
-    *_, indicators, _ = read(architecture, make_steps())
-    if patch_size == 1:  # the mask says it already
-        assert indicators.shape[-1] == 0
-    else:
-        assert_array_equal(as_steps(indicators)[:, :, 0], REAL)
+    values, indicators, lengths = make_arrays(architecture, make_steps())
+    arrays = [values, indicators, np.minimum(lengths, longest)]
+    needed = max(1, -(-longest // patch_size))
+    plain, compiled = (take_minibatch(architecture, arrays, xla) for xla in (False, True))
+    assert plain.values.shape[1] == needed
+    assert plain.n_frames is None
+    assert compiled.n_frames == needed
+    assert_array_equal(compiled.values, values)
+    for name in ("values", "indicators", "mask", "observed"):
+        assert_array_equal(getattr(plain, name), getattr(compiled, name)[:, :needed])
+    assert not compiled.mask[:, needed:].numpy().any()
 
 
 @PATCHES
-@pytest.mark.parametrize("tells_missing", [False, True])
-@pytest.mark.parametrize("garbage", [7.0, np.nan, np.inf])
-def test_padding_is_not_read(patch_size, tells_missing, garbage, make_architecture):
+@MISSING
+def test_observed_values_are_counted(patch_size, tells_missing, make_architecture):
     architecture = make_architecture(patch_size=patch_size, tells_missing=tells_missing)
     steps = make_steps(missing=tells_missing)
-    dirty = np.where(REAL[:, :, np.newaxis], steps, np.float32(garbage))
-    for clean, same in zip(read(architecture, steps), read(architecture, dirty), strict=True):
-        assert_array_equal(clean, same)
+    _, indicators, lengths = make_arrays(architecture, steps)
+    observed = REAL[:, :, np.newaxis] & ~np.isnan(steps)
+    assert count_observed(architecture, indicators, lengths) == observed.sum()
+
+
+# The order of a decoder ------------------------------------------------------------------
 
 
 @PATCHES
@@ -99,7 +158,7 @@ def test_the_decoder_order_is_its_own_inverse(patch_size, make_architecture):
         assert_array_equal(turned[row, n_frames:], frames[row, n_frames:])
 
 
-def test_a_prediction_is_said_in_the_order_of_time(make_architecture):
+def test_a_prediction_comes_in_the_order_of_time(make_architecture):
     frames = np.arange(24.0).reshape(4, 3, 2)
     architecture = make_architecture(decoders=("reconstruct", "predict"))
     assert_array_equal(in_decoder_order(architecture, "predict", frames, LENGTHS), frames)
@@ -111,6 +170,9 @@ def test_without_reversal_the_order_is_that_of_time(make_architecture):
     assert_array_equal(in_decoder_order(architecture, "reconstruct", frames, LENGTHS), frames)
 
 
+# Losses ----------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_loss_sums_errors_of_observed_values(loss):
     generator = np.random.default_rng(0)
@@ -119,16 +181,6 @@ def test_the_loss_sums_errors_of_observed_values(loss):
     total = summed_loss(loss, target, output, observed)
     expected = scoring.errors(target - output, observed, loss, "value")
     assert_allclose(total, np.nansum(expected), rtol=1e-5)
-
-
-@PATCHES
-@pytest.mark.parametrize("tells_missing", [False, True])
-def test_observed_values_are_counted(patch_size, tells_missing, make_architecture):
-    architecture = make_architecture(patch_size=patch_size, tells_missing=tells_missing)
-    steps = make_steps(missing=tells_missing)
-    _, observed, _, _ = read(architecture, steps)
-    frames = tf.constant(steps.reshape(4, STEPS // patch_size, -1))
-    assert count_observed(architecture, frames, tf.constant(LENGTHS)) == observed.sum()
 
 
 def test_training_knows_the_losses_that_scoring_knows():
@@ -155,22 +207,26 @@ def test_the_loss_of_nothing_observed_is_zero_and_has_no_slope():
     assert not tape.gradient(total, output).numpy().any()
 
 
+# Chance ----------------------------------------------------------------------------------
+
+
 def test_no_dropout_changes_nothing():
     inputs = tf.ones((2, 3, 4))
     assert_array_equal(make_drop(0.0, tf.constant([1, 2]))(inputs), inputs)
 
 
-@pytest.mark.parametrize("shape", [(400, 5, 8), (400, 8)])
+@pytest.mark.parametrize("shape", [(5, 400, 8), (400, 8)])
 def test_dropout_keeps_its_share_and_the_mean(shape):
     dropped = make_drop(0.25, tf.constant([1, 2]))(tf.ones(shape)).numpy()
     assert set(np.unique(dropped)) == {np.float32(0), np.float32(1 / 0.75)}
     assert_allclose(dropped.mean(), 1.0, atol=0.05)
-    assert len(np.unique(dropped, axis=0)) > 50  # rows and columns differ
+    rows = dropped if dropped.ndim == 2 else dropped[0]
+    assert len(np.unique(rows, axis=0)) > 50  # rows and columns differ
 
 
-def test_dropout_is_the_same_at_each_step():
-    dropped = make_drop(0.5, tf.constant([1, 2]))(tf.ones((4, 6, 8))).numpy()
-    assert_array_equal(dropped, np.repeat(dropped[:, :1], 6, axis=1))
+def test_dropout_is_the_same_at_each_frame():
+    dropped = make_drop(0.5, tf.constant([1, 2]))(tf.ones((6, 4, 8))).numpy()
+    assert_array_equal(dropped, np.repeat(dropped[:1], 6, axis=0))
 
 
 def test_dropout_follows_its_seed_and_differs_between_layers():
@@ -192,25 +248,15 @@ def test_the_gradient_of_dropout_is_its_mask():
     assert_array_equal(tape.gradient(total, inputs), dropped)
 
 
-def test_noise_falls_on_observed_values_only():
-    values = tf.zeros((200, 4, 5))
-    observed = np.random.default_rng(0).random(values.shape) < 0.5
-    noisy = add_noise(values, observed, 0.3, tf.constant([1, 2])).numpy()
-    assert not noisy[~observed].any()
-    assert_allclose(noisy[observed].std(), 0.3, rtol=0.1)
-    assert_allclose(noisy[observed].mean(), 0.0, atol=0.02)
-    assert_array_equal(add_noise(values, observed, 0.0, tf.constant([1, 2])), values)
-
-
 def test_the_frame_before_the_first_is_zero():
-    frames = tf.constant(make_steps())
+    frames = tf.constant(make_steps().transpose(1, 0, 2))
     before = previous_frames(frames).numpy()
-    assert not before[:, 0].any()
-    assert_array_equal(before[:, 1:], frames[:, :-1])
+    assert not before[0].any()
+    assert_array_equal(before[1:], frames[:-1])
 
 
 def test_some_frames_are_replaced_as_a_whole_and_have_no_slope():
-    true, own = tf.zeros((50, 20, 3)), tf.Variable(tf.ones((50, 20, 3)))
+    true, own = tf.zeros((20, 50, 3)), tf.Variable(tf.ones((20, 50, 3)))
     with tf.GradientTape() as tape:
         mixed = mix_own(true, own, 0.25, tf.constant([1, 2]))
     assert_allclose(mixed.numpy().mean(), 0.25, atol=0.05)
@@ -220,7 +266,7 @@ def test_some_frames_are_replaced_as_a_whole_and_have_no_slope():
         assert_array_equal(mix_own(true, own, share, tf.constant([1, 2])), expected)
 
 
-def test_codes_are_drawn_from_the_distribution_that_the_encoder_says():
+def test_codes_are_drawn_from_the_distribution_that_the_encoder_describes():
     mean = tf.constant([[1.0, -2.0]] * 20000)
     log_variance = tf.constant([[0.0, 2.0]] * 20000)
     drawn = sample_code(mean, log_variance, tf.constant([1, 2])).numpy()
@@ -229,7 +275,7 @@ def test_codes_are_drawn_from_the_distribution_that_the_encoder_says():
 
 
 def test_the_divergence_is_that_of_two_normal_distributions():
-    """Beside the mean of log p(z) - log q(z) over codes that were drawn."""
+    """Compared with the mean of log p(z) - log q(z) over codes that were drawn."""
     mean, log_variance = tf.constant([[0.5, -1.0]]), tf.constant([[0.3, -0.7]])
     many = tf.ones((100000, 1))
     drawn = sample_code(mean * many, log_variance * many, tf.constant([1, 2])).numpy()
@@ -245,9 +291,8 @@ def test_only_present_rows_diverge():
     assert summed_divergence(0 * mean[:1], log_variance[:1], [True]) == 0
 
 
-def test_dropout_and_noise_draw_from_no_global_generator(keeps_random_states):
+def test_nothing_draws_from_a_global_generator(keeps_random_states):
     with keeps_random_states():
         make_drop(0.5, tf.constant([1, 2]))(tf.ones((2, 3)))
-        add_noise(tf.zeros((1, 2, 3)), np.ones((1, 2, 3), bool), 1.0, tf.constant([1, 2]))
         sample_code(tf.zeros((1, 2)), tf.zeros((1, 2)), tf.constant([1, 2]))
         mix_own(tf.zeros((1, 2, 3)), tf.ones((1, 2, 3)), 0.5, tf.constant([1, 2]))

@@ -1,4 +1,4 @@
-"""From validated sequences to fitted attributes: what `fit` and `partial_fit` have in common.
+"""From validated sequences to the fitted attributes of a transformer.
 
 A training begins from fresh weights, from the fitted ones (a warm start) or from a checkpoint;
 after that there is one way for all of them.
@@ -9,17 +9,17 @@ from functools import partial
 import numpy as np
 
 from sklearn_lstmae.fitting.checkpoints import describe
-from sklearn_lstmae.fitting.parameters import configure, draw_seed, make_plan, split
-from sklearn_lstmae.network.architecture import Architecture
-from sklearn_lstmae.sequences.frames import FrameReader, Horizon
+from sklearn_lstmae.fitting.model import FittedModel
+from sklearn_lstmae.fitting.parameters import configure, make_plan
+from sklearn_lstmae.fitting.seeds import draw_seed, hold_out
+from sklearn_lstmae.inference.coder import Coder
 from sklearn_lstmae.sequences.scaling import Moments, observe, scaling_of
-from sklearn_lstmae.sequences.validation import check_horizon
-from sklearn_lstmae.training.state import TrainedNetwork, TrainingState
+from sklearn_lstmae.training.state import TrainingProgress, TrainingState
 
-# What an Architecture calls otherwise than the parameter that decides it.
+# Field of an Architecture -> the parameter that decides it, where the names differ.
 PARAMETERS = {"decoders": "objective", "tells_missing": "missing", "variational": "kl_weight"}
 
-# Beside its architecture, what a model in use depends on.
+# Settings that a model in use depends on, besides its architecture.
 SETTINGS = ("horizon", "loss", "missing", "scaling")
 
 
@@ -42,9 +42,36 @@ def learn(estimator, sequences, report, *, goes_on=False, one_pass=False, checkp
     -------
     attributes : dict
     """
-    from sklearn_lstmae.inference.blocks import FittedNetwork
-    from sklearn_lstmae.training.loop import train
+    from sklearn_lstmae.training.autoencoder import Autoencoding
+    from sklearn_lstmae.training.loop import fresh_state, train
 
+    known = _describe_model(estimator, sequences, goes_on, one_pass)
+    model = FittedModel.of(known)
+    architecture = model.architecture
+    reader = model.reader(sequences, architecture.decoders, as_trained=True)
+    seed, start, keep = _begin(estimator, sequences, goes_on, checkpoints)
+    learning, validation = hold_out(estimator, reader, seed)
+    plan = make_plan(estimator, seed, one_pass, len(learning))
+    progress = train(
+        Autoencoding(architecture, model.loss),
+        plan,
+        learning,
+        start or TrainingProgress(fresh_state(architecture, seed)),
+        measure=None if validation is None else partial(_measure, model, plan, validation),
+        report=report.listener(lambda weights: {**known, "weights_": weights}),
+        keep=keep,
+    )
+    loss, baseline_loss = _losses(model, plan, learning, progress.weights)
+    return {
+        **known,
+        **_results(estimator, progress, seed, goes_on, one_pass),
+        "loss_": loss,
+        "baseline_loss_": baseline_loss,
+    }
+
+
+def _describe_model(estimator, sequences, goes_on, one_pass):
+    """Fitted attributes that need no training."""
     configuration = configure(estimator, sequences)
     moments = observe(estimator.scaling, sequences)
     n_timesteps = sequences.n_timesteps
@@ -54,7 +81,7 @@ def learn(estimator, sequences, report, *, goes_on=False, one_pass=False, checkp
         moments = _earlier_moments(estimator).merge(moments)
         n_timesteps = max(n_timesteps, estimator.n_timesteps_)
     scaling = scaling_of(estimator.scaling, moments)
-    known = {
+    return {
         "configuration_": configuration,
         "mean_": scaling.mean,
         "scale_": scaling.scale,
@@ -62,24 +89,17 @@ def learn(estimator, sequences, report, *, goes_on=False, one_pass=False, checkp
         "n_observed_": moments.count,
         "n_timesteps_": n_timesteps,
     }
-    architecture = Architecture.from_dict(configuration["architecture"])
-    horizon = None
-    if "predict" in architecture.decoders:
-        horizon = Horizon(configuration["horizon"])
-        check_horizon(sequences, horizon)
-    learning = FrameReader(sequences, scaling, architecture.patch_size, horizon)
-    seed, start, keep = _begin(estimator, sequences, goes_on, checkpoints)
-    validation = None
-    if estimator.early_stopping:
-        learning, validation = split(learning, estimator.validation_fraction, seed)
-    plan = make_plan(estimator, seed, one_pass, len(learning))
-    listener = report.listener(lambda weights: {**known, "weights_": weights})
-    trained = train(architecture, plan, learning, validation, listener, start=start, keep=keep)
-    network = FittedNetwork(architecture, trained.weights)
-    losses = network.mean_losses(learning, architecture.decoders, plan.loss, scaling.center)
-    loss, baseline_loss = (float(np.dot(plan.shares, each)) for each in losses)
-    progress = _progress(estimator, trained, seed, goes_on, one_pass)
-    return {**known, **progress, "loss_": loss, "baseline_loss_": baseline_loss}
+
+
+def _losses(model, plan, reader, weights):
+    """Weighted loss of weights at inference, and that of predicting the mean: two floats."""
+    coder = Coder(model.architecture, weights)
+    each = coder.mean_losses(reader, model.loss, model.scaling.center)  # (2, tasks)
+    return [float(np.dot(plan.term_weights[: len(loss)], loss)) for loss in each]
+
+
+def _measure(model, plan, validation, weights):
+    return {"val_loss": _losses(model, plan, validation, weights)[0]}
 
 
 # From the fitted weights -----------------------------------------------------------------
@@ -126,7 +146,7 @@ def _earlier_moments(estimator):
 
 
 def _begin(estimator, sequences, goes_on, checkpoints):
-    """Seed of a training, what it begins from, and who is given what it made after each epoch."""
+    """Seed of a training, what it begins from, and what keeps its progress after each epoch."""
     state, seed = None, None
     if goes_on:
         state = TrainingState(estimator.weights_)
@@ -139,7 +159,7 @@ def _begin(estimator, sequences, goes_on, checkpoints):
     any_seed = seed is None and estimator.random_state is None
     if seed is None:
         seed = draw_seed(estimator.random_state)
-    start = None if state is None else TrainedNetwork(state)
+    start = None if state is None else TrainingProgress(state)
     if checkpoints is None:
         return seed, start, None
     job, found = describe(estimator, sequences, state, seed), None
@@ -151,14 +171,14 @@ def _begin(estimator, sequences, goes_on, checkpoints):
 # What came out ---------------------------------------------------------------------------
 
 
-def _progress(estimator, trained, seed, goes_on, one_pass):
+def _results(estimator, progress, seed, goes_on, one_pass):
     """Attributes that grow while a training goes on."""
-    history, n_before = trained.history, 0
+    history, n_before = progress.history, 0
     if goes_on:
         history, n_before = _join(estimator.history_, history), estimator.n_epochs_
     kept = None
     if one_pass or estimator.warm_start:
-        state = trained.state
+        state = progress.state
         kept = {
             "optimizer": estimator.optimizer,
             "variables": [np.array(variable) for variable in state.optimizer],
@@ -167,11 +187,11 @@ def _progress(estimator, trained, seed, goes_on, one_pass):
             "seed": seed,
         }
     return {
-        "weights_": trained.weights,
+        "weights_": progress.weights,
         "optimizer_state_": kept,
         "history_": history,
-        "n_epochs_": n_before + trained.n_epochs,
-        "best_epoch_": n_before + trained.best_epoch,
+        "n_epochs_": n_before + progress.n_epochs,
+        "best_epoch_": n_before + progress.best_epoch,
     }
 
 

@@ -1,0 +1,59 @@
+"""Arguments of methods after `fit`: lengths to decode, steps to forecast."""
+
+from numbers import Integral
+
+import numpy as np
+
+
+def check_lengths(lengths, n_sequences):
+    """Steps to decode of each of ``n_sequences`` codes: int or (N,) -> int array (N,)."""
+    array = np.asarray(lengths)
+    if array.dtype.kind not in "iu" or array.ndim > 1 or (array < 1).any():
+        raise ValueError(
+            f"lengths must be an int or a 1-D array of ints, each at least 1. Got {lengths!r}."
+        )
+    if array.ndim == 1 and len(array) != n_sequences:
+        raise ValueError(f"lengths has {len(array)} entries, but Z has {n_sequences} rows.")
+    return np.broadcast_to(array, n_sequences).astype(np.int64)
+
+
+def check_steps(model, steps, until):
+    """Steps that a forecast should have at most."""
+    horizon = model.horizon
+    if "predict" not in model.architecture.decoders or horizon is None:
+        raise ValueError(
+            "forecast needs a predicting decoder that has learned a horizon: fit with "
+            "objective='predict' or 'composite' and horizon an int."
+        )
+    if until is not None and steps is None:
+        raise ValueError("until needs steps, the most steps of a forecast.")
+    if steps is None:
+        return horizon
+    if not isinstance(steps, Integral) or isinstance(steps, bool) or int(steps) < 1:
+        raise ValueError(f"steps must be an int of at least 1. Got {steps!r}.")
+    if steps > horizon and not model.architecture.conditional:
+        raise ValueError(
+            f"steps={steps} is more than horizon={horizon}, which a decoder without "
+            "conditional=True does not say: fit with a longer horizon or with conditional=True."
+        )
+    check_whole_frames(model, steps)
+    return int(steps)
+
+
+def check_whole_frames(model, steps):
+    """Raise where a predicting decoder would say steps of a frame that it never learned."""
+    horizon, patch_size = model.horizon, model.architecture.patch_size
+    if horizon is not None and steps > horizon and horizon % patch_size:
+        raise ValueError(
+            f"steps={steps} is more than horizon={horizon}, which is no multiple of patch_size="
+            f"{patch_size}, so that the decoder never learned to say its last frame to the end: "
+            "fit with a horizon that is a multiple, or with patch_size=1."
+        )
+
+
+def cut_after(steps, until):
+    """Steps (H, F) up to the first for which ``until`` holds, that one included."""
+    for number, step in enumerate(steps, start=1):
+        if until(step):
+            return steps[:number]
+    return steps

@@ -1,0 +1,128 @@
+"""FittedModel: what every method after `fit` works with."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_lstmae.inference.coder import Coder
+from sklearn_lstmae.network.architecture import Architecture
+from sklearn_lstmae.network.wiring import network_of
+from sklearn_lstmae.sequences.frames import FrameReader
+from sklearn_lstmae.sequences.scaling import Scaling
+from sklearn_lstmae.sequences.validation import SequenceSpec, check_horizon, check_sequences
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """A fitted transformer as values, built once in each call of a method.
+
+    Attributes
+    ----------
+    architecture : Architecture
+    weights : list of float32 arrays
+    scaling : Scaling
+    horizon : int or None
+    layout, missing, loss : str
+        As the configuration has them.
+    n_timesteps : int
+        Longest sequence of ``fit``.
+    """
+
+    architecture: Architecture
+    weights: list
+    scaling: Scaling
+    horizon: int | None
+    layout: str
+    missing: str
+    loss: str
+    n_timesteps: int
+
+    @classmethod
+    def of(cls, attributes):
+        """The model that fitted attributes describe, or that they will once it has weights."""
+        configuration = attributes["configuration_"]
+        settings = ("horizon", "layout", "missing", "loss")
+        return cls(
+            Architecture.from_dict(configuration["architecture"]),
+            attributes.get("weights_", []),
+            Scaling(configuration["scaling"], attributes["mean_"], attributes["scale_"]),
+            n_timesteps=attributes["n_timesteps_"],
+            **{name: configuration[name] for name in settings},
+        )
+
+    @cached_property
+    def coder(self):
+        """Its network in use."""
+        return Coder(self.architecture, self.weights)
+
+    @property
+    def spec(self):
+        """What X has to agree with."""
+        return SequenceSpec(self.layout, self.architecture.n_features)
+
+    @property
+    def encoder_weights(self):
+        """The weights of ``architecture.encoder``."""
+        return self.weights[: len(network_of(self.architecture.encoder).shapes)]
+
+    @property
+    def n_columns(self):
+        """Columns of a code, with those that a scaling appends."""
+        appended = 2 * self.architecture.n_features if self.scaling.kind == "sequence" else 0
+        return self.architecture.code_width + appended
+
+    def read(self, estimator, X, tasks=(), as_trained=False):
+        """Validate X as a method of an estimator takes it, and make its reader."""
+        sequences = check_sequences(estimator, X, missing=self.missing, fitted=self.spec)
+        return self.reader(sequences, tasks, as_trained)
+
+    def reader(self, sequences, tasks=(), as_trained=False, classes=None):
+        """Reader of validated sequences, with the targets of some tasks.
+
+        ``as_trained``: the encoder does not read the steps that a decoder is trained to predict.
+        """
+        horizon = None
+        if as_trained and "predict" in self.architecture.decoders:
+            horizon = self.horizon
+            check_horizon(sequences, horizon)
+        return FrameReader(
+            sequences,
+            self.scaling,
+            self.architecture.patch_size,
+            self.architecture.tells_missing,
+            tasks,
+            horizon,
+            classes=classes,
+        )
+
+    def split(self, codes):
+        """Codes (N, C), and what a scaling appended to them (N, 2 * F) or None."""
+        codes, statistics = np.split(codes, [self.architecture.code_width], axis=1)
+        return codes, statistics if statistics.size else None
+
+    def decode(self, codes, lengths, task):
+        """Sequences in original units, padding undefined: (N, *), (N,) -> (N, T, F)."""
+        codes, statistics = self.split(codes)
+        return self.scaling.invert(self.coder.decode(codes, lengths, task), statistics)
+
+
+def fitted_model(estimator):
+    """The model of a fitted transformer, frozen or not.
+
+    Raises
+    ------
+    NotFittedError
+        If it is not fitted.
+    """
+    check_is_fitted(estimator)
+    return FittedModel.of(vars(unfrozen(estimator)))
+
+
+def unfrozen(estimator):
+    """The estimator within a FrozenEstimator, or itself."""
+    while isinstance(estimator, FrozenEstimator):
+        estimator = estimator.estimator
+    return estimator

@@ -1,0 +1,56 @@
+"""The outcome of a fit: warnings of a bad one, and the earlier state after a failed one."""
+
+import contextlib
+import warnings
+
+from sklearn.exceptions import ConvergenceWarning
+
+# What warnings of an outcome say: what the fit should be better than, and what to try.
+MEAN_OUTCOME = (
+    "predicting each feature's mean",
+    "loss of the mean",
+    "Try more epochs, a larger latent_dim, another learning_rate, or a longer patch_size for long "
+    "sequences.",
+)
+CLASSES_OUTCOME = (
+    "saying how often each class occurs",
+    "loss of that",
+    "Try more epochs, another learning_rate, or an autoencoder with a larger latent_dim.",
+)
+
+# Warnings point to the line that called `fit`: past the function that warns, `fit` itself and
+# scikit-learn's wrapper around it.
+USER_LINE = 4
+
+
+@contextlib.contextmanager
+def keep_state_on_failure(estimator):
+    """Whatever goes wrong, the estimator is as it was before."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__ = before
+        raise
+
+
+def warn_of_outcome(estimator, n_epochs, outcome=MEAN_OUTCOME):
+    """Say so when a fit of so many epochs is no better than its baseline, or was cut short."""
+    baseline, its_loss, advice = outcome
+    loss, baseline_loss = estimator.loss_, estimator.baseline_loss_
+    if baseline_loss > 0 and not loss < baseline_loss:
+        warnings.warn(
+            f"The fit is no better than {baseline}: loss {loss:.6g}, {its_loss} "
+            f"{baseline_loss:.6g}. {advice}",
+            ConvergenceWarning,
+            stacklevel=USER_LINE,
+        )
+    since_best = estimator.n_epochs_ - estimator.best_epoch_
+    cut_short = n_epochs == estimator.epochs and since_best < estimator.patience
+    if estimator.early_stopping and cut_short:
+        warnings.warn(
+            f"All {n_epochs} epochs were run and the validation loss was still falling "
+            f"within the last {estimator.patience}: increase epochs.",
+            ConvergenceWarning,
+            stacklevel=USER_LINE,
+        )

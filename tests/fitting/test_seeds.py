@@ -1,0 +1,50 @@
+"""Chance in a fit: one seed, and the rows that it holds out."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from sklearn_lstmae import LSTMAutoencoderTransformer
+from sklearn_lstmae.fitting.seeds import draw_seed, hold_out, split_rows
+
+
+def test_parts_are_all_rows_in_their_order():
+    learning, validation = split_rows(20, 0.25, 0)
+    assert len(validation) == 5
+    assert_array_equal(np.sort([*learning, *validation]), np.arange(20))
+    for part in (learning, validation):
+        assert (np.diff(part) > 0).all()
+
+
+def test_parts_follow_the_seed():
+    drawn = [split_rows(20, 0.25, seed)[1].tolist() for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_each_class_is_held_out_in_part():
+    classes = np.repeat([0, 1, 2], [8, 8, 4])
+    learning, validation = split_rows(20, 0.25, 0, classes)
+    assert_array_equal(np.bincount(classes[validation]), [2, 2, 1])
+    assert_array_equal(np.bincount(classes[learning]), [6, 6, 3])
+
+
+def test_rows_are_held_out_for_early_stopping_only(make_sequences, make_reader):
+    reader = make_reader(make_sequences(range(1, 13)))
+    estimator = LSTMAutoencoderTransformer(validation_fraction=0.25)
+    assert hold_out(estimator, reader, 3) == (reader, None)
+    parts = hold_out(estimator.set_params(early_stopping=True), reader, 3)
+    for part, rows in zip(parts, split_rows(12, 0.25, 3), strict=True):
+        assert_array_equal(part.lengths, rows + 1)
+
+
+def test_an_int_gives_its_seed_and_a_generator_moves_on():
+    generator = np.random.RandomState(0)
+    assert draw_seed(0) == draw_seed(0) == draw_seed(generator) != draw_seed(generator)
+
+
+@pytest.mark.parametrize("random_state", [None, 0])
+def test_seeds_fit_an_int32_and_no_global_generator_moves(random_state, keeps_random_states):
+    with keeps_random_states():
+        seeds = [draw_seed(random_state) for _ in range(50)]
+    assert all(0 <= seed < 2**31 for seed in seeds)
+    assert len(set(seeds)) == (50 if random_state is None else 1)

@@ -1,0 +1,336 @@
+"""Compiled once for the process: no second fit, fold, candidate or thread compiles again."""
+
+import multiprocessing
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.model_selection import GridSearchCV
+
+from sklearn_lstmae import LSTMAutoencoderClassifier, LSTMAutoencoderTransformer
+from sklearn_lstmae.network.wiring import network_of
+from sklearn_lstmae.training.autoencoder import Autoencoding
+from sklearn_lstmae.training.classifier import Classifying
+from sklearn_lstmae.training.compiled import compile_once, training_steps
+from sklearn_lstmae.training.saliency import mean_saliency
+from sklearn_lstmae.training.steps import Recipe, TrainingSteps
+
+# One epoch is often no better than the mean, and `fit` warns of that.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*no better than:sklearn.exceptions.ConvergenceWarning"
+)
+
+LENGTHS = [5, 1, 4, 3]
+WAIT = 60  # seconds: never reached unless a thread waits for another one
+
+
+# Keys ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def key(request):
+    """A key that no other test has."""
+    return object()
+
+
+def test_what_was_made_is_kept(key):
+    made = compile_once(key, object)
+    assert compile_once(key, object) is made
+    assert compile_once((key, "other"), object) is not made
+
+
+def test_nothing_is_ever_forgotten(key):
+    first = compile_once(key, object)
+    others = [compile_once((key, number), object) for number in range(500)]
+    assert compile_once(key, object) is first
+    for number, other in enumerate(others):
+        assert compile_once((key, number), object) is other
+
+
+def test_threads_that_meet_at_a_new_key_make_it_once(key):
+    together, calls = threading.Barrier(8), []
+
+    def make():
+        calls.append(key)
+        return object()
+
+    def use(_):
+        together.wait(WAIT)
+        return compile_once(key, make)
+
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(use, range(8)))
+    assert calls == [key]
+    assert all(one is made[0] for one in made)
+
+
+def test_a_thread_that_compiles_something_else_does_not_wait(key):
+    """Neither for a key that is being made nor for one that was made before."""
+    begun, may_end = threading.Event(), threading.Event()
+
+    def make_slowly():
+        begun.set()
+        assert may_end.wait(WAIT)
+        return "slow"
+
+    known = compile_once((key, "known"), object)
+    with ThreadPoolExecutor(3) as threads:
+        slow = threads.submit(compile_once, (key, "slow"), make_slowly)
+        assert begun.wait(WAIT)
+        same = threads.submit(compile_once, (key, "slow"), object)
+        assert threads.submit(compile_once, (key, "new"), lambda: "new").result(WAIT) == "new"
+        assert threads.submit(compile_once, (key, "known"), object).result(WAIT) is known
+        assert not slow.done()
+        assert not same.done()
+        may_end.set()
+        assert slow.result(WAIT) == same.result(WAIT) == "slow"
+
+
+def test_what_failed_is_tried_again(key):
+    def fail():
+        raise MemoryError
+
+    for _ in range(2):
+        with pytest.raises(MemoryError):
+            compile_once(key, fail)
+    assert compile_once(key, lambda: "made") == "made"
+
+
+# Steps -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def recipe(make_plan):
+    return Recipe.of(make_plan(), 1, False)
+
+
+def test_equal_objectives_and_recipes_share_one_step_in_any_thread(make_architecture, recipe):
+    def objectives():
+        architecture = make_architecture()
+        yield Autoencoding(architecture, "mse")
+        yield Classifying(architecture.encoder, 2, 3, True)
+        yield Classifying(architecture.encoder, 2, 3, False)
+
+    for objective in objectives():
+        with ThreadPoolExecutor(4) as threads:
+            first, *others = threads.map(
+                lambda equal: training_steps(equal, replace(recipe)), [objective] * 3
+            )
+        assert isinstance(first, TrainingSteps)
+        assert all(other is first for other in others)
+    again = [training_steps(objective, recipe) for objective in objectives()]
+    assert again[-1] is first
+    assert len({id(steps) for steps in again}) == 3
+
+
+def test_another_objective_or_recipe_has_another_step(make_architecture, recipe):
+    architecture = make_architecture()
+    steps = training_steps(Autoencoding(architecture, "mse"), recipe)
+    others = [
+        training_steps(Autoencoding(architecture, "mae"), recipe),
+        training_steps(Autoencoding(make_architecture(latent_dim=3), "mse"), recipe),
+        training_steps(Autoencoding(architecture, "mse"), replace(recipe, drops=True)),
+    ]
+    assert len({id(one) for one in [steps, *others]}) == 4
+
+
+def test_a_step_is_traced_when_it_is_made_and_not_when_it_is_used(
+    make_architecture, make_sequences, make_reader, draw_weights, load_all, take_steps, traces
+):
+    """Of any number of rows and frames."""
+    objective = Autoencoding(make_architecture(latent_dim=7), "mse")
+    weights = draw_weights(objective.shapes)
+    several = [
+        load_all(objective, make_reader(make_sequences(lengths)))
+        for lengths in (LENGTHS, [9, 2], [3])
+    ]
+    take_steps(objective, weights, several[0])
+    assert traces
+    traces.clear()
+    for tables in several:
+        take_steps(objective, weights, tables, n_steps=2)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda tables: take_steps(objective, weights, tables), several))
+    assert traces == []
+
+
+def test_threads_that_meet_at_a_new_network_compile_it_once(
+    make_architecture, make_sequences, make_reader, draw_weights, traces
+):
+    reader = make_reader(make_sequences(LENGTHS))
+
+    def count(n_threads, **changes):
+        architecture = make_architecture(decoders=(), **changes)
+        weights = draw_weights(network_of(architecture).shapes)
+        together = threading.Barrier(n_threads)
+        traces.clear()
+
+        def use(_):
+            together.wait(WAIT)
+            return mean_saliency(architecture, weights, reader)
+
+        with ThreadPoolExecutor(n_threads) as threads:
+            first, *others = threads.map(use, range(n_threads))
+        assert all(np.array_equal(other, first) for other in others)
+        return len(traces)
+
+    assert count(4, latent_dim=8) == count(1, latent_dim=9) > 0
+
+
+# Searches --------------------------------------------------------------------------------
+
+X = np.random.default_rng(0).normal(size=(12, 6, 1)).astype("f4")
+CLASSES = np.arange(12) % 3
+# A network that no other test has, so that what was compiled before does not matter.
+ODD = {"latent_dim": 5, "hidden_units": (2,), "epochs": 1, "random_state": 0}
+VALUES = np.linspace(0.03, 0.8, 20).tolist()
+
+
+@pytest.fixture
+def count_traces(traces):
+    """A function of several estimators: how many functions each fit of one of them traced."""
+
+    def count(estimators, y=None):
+        counts = []
+        for estimator in estimators:
+            traces.clear()
+            estimator.fit(X, y)
+            counts.append(len(traces))
+        return counts
+
+    return count
+
+
+@pytest.mark.parametrize(
+    ("parameter", "off", "more"),
+    [
+        ("dropout", 0.0, {}),
+        ("noise", 0.0, {}),
+        ("clipnorm", None, {}),
+        ("kl_weight", 0.0, {}),
+        ("learning_rate", None, {}),
+        ("prediction_weight", None, {"objective": "composite"}),
+    ],
+)
+def test_a_search_over_numbers_compiles_once(parameter, off, more, count_traces):
+    """Whether there is one changes what is computed: that is a second compilation."""
+    model = LSTMAutoencoderTransformer(**ODD, **more)
+    model.set_params(latent_dim=10 + len(parameter))  # nor has another parameter of this test
+    first, *others = count_traces(
+        LSTMAutoencoderTransformer(**model.get_params() | {parameter: value}) for value in VALUES
+    )
+    assert first > 0
+    assert others == [0] * 19
+    if parameter != "learning_rate" and parameter != "prediction_weight":
+        without = LSTMAutoencoderTransformer(**model.get_params() | {parameter: off})
+        assert count_traces([without])[0] > 0
+        assert count_traces([without]) == [0]
+
+
+@pytest.mark.parametrize("fine_tune", [True, False])
+def test_a_search_over_weights_of_classes_compiles_once(fine_tune, count_traces):
+    autoencoder = LSTMAutoencoderTransformer(**ODD | {"latent_dim": 6})
+    first, *others = count_traces(
+        (
+            LSTMAutoencoderClassifier(
+                autoencoder,
+                class_weight={0: value, 1: 1.0, 2: 3.0},
+                epochs=1,
+                fine_tune=fine_tune,
+                random_state=0,
+            )
+            for value in VALUES
+        ),
+        CLASSES,
+    )
+    assert first > 0
+    assert others == [0] * 19
+
+
+def test_candidates_and_folds_of_a_grid_share_what_is_compiled(traces):
+    """Folds of unequal size, too."""
+    model = LSTMAutoencoderTransformer(**ODD | {"latent_dim": 7}, dropout=0.1)
+    grid = {"dropout": [0.1, 0.4], "learning_rate": [1e-3, 1e-2], "clipnorm": [0.5, 2.0]}
+    model.fit(X[:10])
+    traces.clear()
+    search = GridSearchCV(model, grid, cv=5).fit(X)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert traces == []
+
+
+COUNT_XLA = """
+import os, pathlib, sys
+os.environ["XLA_FLAGS"] = f"--xla_dump_to={sys.argv[1]}"
+import numpy as np
+from sklearn_lstmae.network.architecture import Architecture
+from sklearn_lstmae.sequences.batch import Sequences
+from sklearn_lstmae.sequences.frames import FrameReader
+from sklearn_lstmae.sequences.scaling import Scaling
+from sklearn_lstmae.training import loop
+from sklearn_lstmae.training.autoencoder import Autoencoding
+from sklearn_lstmae.training.plan import TrainingPlan
+from sklearn_lstmae.training.state import TrainingProgress
+
+loop.XLA_WORK = 0
+architecture = Architecture(
+    1, 1, 1, (2,), True, "dense", "last", True, "state", False, "tanh", False
+)
+equal = [np.full(n_rows, 3) for n_rows in (5, 5, 9, 16)]
+unequal = [np.array([3, *np.random.default_rng(seed).integers(1, 4, 8)]) for seed in range(3)]
+for number, lengths in enumerate([*equal, *unequal], start=1):
+    rate = 0.1 * number
+    plan = TrainingPlan(2, 4, rate, "sgd", rate, rate, rate, (rate, 0.0), None, number)
+    sequences = Sequences(np.zeros((len(lengths), 3, 1), "f4"), lengths, "3d")
+    reader = FrameReader(sequences, Scaling(None, np.zeros(1), np.ones(1)), 1)
+    start = TrainingProgress(loop.fresh_state(architecture, 0))
+    loop.train(Autoencoding(architecture, "mse"), plan, reader, start)
+    print(len(list(pathlib.Path(sys.argv[1]).glob("*.before_optimizations.txt"))))
+"""
+
+
+def test_a_fit_of_other_rows_lengths_and_numbers_compiles_nothing_more(tmp_path):
+    """XLA writes a file for each function that it compiles."""
+    command = [sys.executable, "-c", COUNT_XLA, str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    first, *others = map(int, run.stdout.split())
+    assert first > 0
+    assert others == [first] * 6
+
+
+# Processes -------------------------------------------------------------------------------
+
+
+def in_a_fork(queue):
+    try:
+        compile_once("forked", object)
+        queue.put("no error")
+    except RuntimeError as error:
+        queue.put(str(error))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_forked_process_raises_an_error(key):
+    """Even where another thread was compiling when it was forked."""
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    begun, may_end = threading.Event(), threading.Event()
+
+    def make_slowly():
+        begun.set()
+        assert may_end.wait(WAIT)
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(compile_once, key, make_slowly)
+        assert begun.wait(WAIT)
+        child = context.Process(target=in_a_fork, args=(queue,))
+        child.start()
+        message = queue.get()
+        child.join()
+        may_end.set()
+    assert "does not survive a fork" in message
