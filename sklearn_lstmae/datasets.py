@@ -5,7 +5,8 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+
+from sklearn_lstmae._sklearn import Interval, StrOptions, positive_int, validate_params
 
 # Pixels of the digits from which on there is ink; some gray is in each row of each image.
 INK = 12
@@ -15,8 +16,6 @@ SIDE = 8
 # Of the records of `make_anomalous_record`.
 CYCLE = 25  # steps of a cycle, on average
 HARMONICS = 3
-
-positive_int = Interval(Integral, 1, None, closed="left")
 
 
 @validate_params(

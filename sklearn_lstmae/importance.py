@@ -1,8 +1,8 @@
 """What the columns of a code look at."""
 
 import numpy as np
-from sklearn.utils._param_validation import HasMethods, validate_params
 
+from sklearn_lstmae._sklearn import HasMethods, validate_params
 from sklearn_lstmae.fitting.model import fitted_model
 from sklearn_lstmae.sequences.batch import SequenceBatch
 from sklearn_lstmae.sequences.scaling import moments_of

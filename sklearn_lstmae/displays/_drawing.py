@@ -1,7 +1,8 @@
 """What the displays have in common: colors, axes, names."""
 
 import numpy as np
-from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+from sklearn_lstmae._sklearn import check_matplotlib_support
 
 # Okabe and Ito (2008), "Color Universal Design": told apart by all kinds of color vision.
 BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = (

@@ -1,8 +1,8 @@
 """ErrorDisplay: errors along a record."""
 
 import numpy as np
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from sklearn_lstmae._sklearn import check_matplotlib_support
 from sklearn_lstmae.displays._drawing import (
     BLACK,
     BLUE,

@@ -1,8 +1,8 @@
 """LatentImportanceDisplay: what the columns of a code look at."""
 
 import numpy as np
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from sklearn_lstmae._sklearn import check_matplotlib_support
 from sklearn_lstmae.displays._drawing import (
     feature_names_of,
     make_panels,

@@ -2,8 +2,8 @@
 
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from sklearn_lstmae._sklearn import check_matplotlib_support
 from sklearn_lstmae.displays._drawing import (
     BLUE,
     CLASS_COLORS,

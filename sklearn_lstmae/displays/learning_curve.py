@@ -3,9 +3,9 @@
 from itertools import cycle
 
 import numpy as np
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_lstmae._sklearn import check_matplotlib_support
 from sklearn_lstmae.displays._drawing import (
     BLUE,
     GRAY,

@@ -1,10 +1,8 @@
 """ReconstructionDisplay: sequences and what a decoder makes of them."""
 
 import numpy as np
-from sklearn.utils import _safe_indexing as take_rows
-from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils.validation import _num_samples
 
+from sklearn_lstmae._sklearn import check_matplotlib_support, num_samples, take_rows
 from sklearn_lstmae.displays._drawing import (
     BLUE,
     GRAY,
@@ -95,7 +93,7 @@ class ReconstructionDisplay:
         display : ReconstructionDisplay
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        rows = np.arange(_num_samples(X))[np.atleast_1d(samples)]
+        rows = np.arange(num_samples(X))[np.atleast_1d(samples)]
         chosen = take_rows(X, rows)
         result = estimator.reconstruct(chosen, task=task)
         originals, reconstructions = (_as_sequences(part, result) for part in (chosen, result))

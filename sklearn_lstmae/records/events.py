@@ -3,7 +3,8 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, validate_params
+
+from sklearn_lstmae._sklearn import Interval, validate_params
 
 
 @validate_params(

@@ -9,21 +9,20 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from sklearn.utils._param_validation import (
+
+from sklearn_lstmae._sklearn import (
     Interval,
     StrOptions,
+    num_samples,
+    positive_int,
     validate_parameter_constraints,
     validate_params,
 )
-from sklearn.utils.validation import _num_samples
-
 from sklearn_lstmae.sequences.validation import as_numbers, refuse_types
 
 # Two time stamps that are further apart than this many median differences have a gap between
 # them. Months, quarters and the days on which clocks change differ by less.
 GAP = 1.5
-
-positive_int = Interval(Integral, 1, None, closed="left")
 
 
 @dataclass(frozen=True, eq=False)
@@ -378,9 +377,9 @@ class WindowSplit:
         ValueError
             If X is not as long as the index, or if no training window is left.
         """
-        if X is not None and _num_samples(X) != len(self.index):
+        if X is not None and num_samples(X) != len(self.index):
             raise ValueError(
-                f"X has {_num_samples(X)} samples, but the index of WindowSplit is of "
+                f"X has {num_samples(X)} samples, but the index of WindowSplit is of "
                 f"{len(self.index)} windows: pass the windows that belong to the index, or "
                 "WindowSplit the index of these rows, index[rows]."
             )

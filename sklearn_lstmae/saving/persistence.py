@@ -17,20 +17,21 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.utils._param_validation import (
-    Interval,
-    StrOptions,
-    validate_parameter_constraints,
-)
 
 from sklearn_lstmae import _container as container
+from sklearn_lstmae._sklearn import (
+    Interval,
+    StrOptions,
+    positive_int,
+    validate_parameter_constraints,
+)
 from sklearn_lstmae._versions import versions
 from sklearn_lstmae.classifier import LSTMAutoencoderClassifier
 from sklearn_lstmae.detector import SCORES, LSTMAutoencoderDetector
 from sklearn_lstmae.network.architecture import Architecture
 from sklearn_lstmae.network.wiring import network_of
 from sklearn_lstmae.sequences.tasks import OBJECTIVES
-from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, positive_int
+from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 
 KIND = "estimator"
 SCALARS = (np.bool_, np.integer, np.float16, np.float32, np.float64, np.str_)

@@ -6,8 +6,9 @@ from typing import Any, NoReturn, Protocol, runtime_checkable
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import _get_feature_names, check_array, validate_data
+from sklearn.utils.validation import check_array, validate_data
 
+from sklearn_lstmae._sklearn import get_feature_names
 from sklearn_lstmae.sequences.batch import Sequences, read_rows
 
 LAYOUTS = (
@@ -273,9 +274,9 @@ def _features_of_items(X: Any, arrays: list[np.ndarray], name: str) -> Any:
     """Return the first sequence, as a DataFrame if it has column names; all must share them."""
     if all(isinstance(item, (np.ndarray, list, tuple)) for item in X):
         return arrays[0]
-    expected = _get_feature_names(X[0])
+    expected = get_feature_names(X[0])
     for row, item in enumerate(X):
-        got = _get_feature_names(item)
+        got = get_feature_names(item)
         if not np.array_equal(got, expected):
             raise ValueError(
                 f"Sequence {row} of {name} has columns {_listed(got)}, but sequence 0 has "

@@ -1,0 +1,44 @@
+"""The private names of scikit-learn that this package uses, each imported here and only here.
+
+scikit-learn may move a private name in any minor release; then this file changes and nothing else.
+All of them exist from scikit-learn 1.6 on, the oldest version that is supported.
+"""
+
+from numbers import Integral, Real
+
+# Validates the parameters of an estimator at the beginning of `fit`, unless the user switched
+# validation off; `BaseEstimator` has no public equivalent.
+from sklearn.base import _fit_context as fit_context
+
+# Rows of whatever has rows: arrays, lists, tables of several libraries.
+from sklearn.utils import _safe_indexing as take_rows
+
+# The ImportError with the text that users of scikit-learn's own displays know.
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+# Constraints on one parameter, and the error they raise. `_parameter_constraints`, documented for
+# developers of estimators, consists of them, but they have no public address.
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    validate_parameter_constraints,
+    validate_params,
+)
+
+# The rules of `get_feature_names_out(input_features)`.
+from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
+
+# Column names of tables of several libraries, None if there are none.
+from sklearn.utils.validation import _get_feature_names as get_feature_names
+
+# `check_is_fitted` as a question.
+from sklearn.utils.validation import _is_fitted as is_fitted
+
+# `len` for whatever has rows, with scikit-learn's error for anything else.
+from sklearn.utils.validation import _num_samples as num_samples
+
+# Constraints that several modules share.
+positive_int = Interval(Integral, 1, None, closed="left")
+positive = Interval(Real, 0, None, closed="neither")
