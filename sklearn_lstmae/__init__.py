@@ -41,7 +41,8 @@ from sklearn_lstmae.displays import (
 )
 from sklearn_lstmae.importance import latent_importance
 from sklearn_lstmae.records.events import find_events
-from sklearn_lstmae.records.windows import WindowSplit, sliding_windows, unwind
+from sklearn_lstmae.records.splitting import WindowSplit
+from sklearn_lstmae.records.windows import sliding_windows, unwind
 from sklearn_lstmae.saving.onnx_export import export_onnx
 from sklearn_lstmae.saving.persistence import load, save
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer

@@ -13,7 +13,8 @@ from sklearn_lstmae.displays._drawing import (
     make_axes,
     short_dates,
 )
-from sklearn_lstmae.records.windows import is_pandas, sliding_windows, unwind
+from sklearn_lstmae.records.tables import is_pandas
+from sklearn_lstmae.records.windows import sliding_windows, unwind
 
 
 class ErrorDisplay:

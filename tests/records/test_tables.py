@@ -1,0 +1,233 @@
+"""Whatever a record is, windows are cut at its gaps, and results have its type and index."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from pandas.testing import assert_frame_equal, assert_series_equal
+
+from sklearn_lstmae import sliding_windows, unwind
+
+RECORD = np.random.default_rng(0).normal(size=(20, 2))
+MINUTES = pd.date_range("2020-01-01", periods=20, freq="min")
+FRAME = pd.DataFrame(RECORD, index=MINUTES, columns=["u", "v"])
+GAPPY = FRAME.drop(MINUTES[7:9])  # pieces of 7 and 11 steps
+MACHINES = FRAME.assign(machine=list("abbaa" * 4)).reset_index(drop=True)  # 12 rows and 8
+
+
+def test_a_frame_of_one_dtype_is_not_copied():
+    assert np.shares_memory(sliding_windows(FRAME, 4)[0], FRAME.to_numpy())
+
+
+def test_a_record_of_one_axis_has_one_feature():
+    windows, _ = sliding_windows(RECORD[:, 0], 4)
+    assert_array_equal(windows, sliding_windows(RECORD[:, :1], 4)[0])
+
+
+def test_nan_and_missing_values_pass():
+    windows, _ = sliding_windows(pd.Series([1, None, 3], dtype="Int64"), 2)
+    assert_array_equal(windows[:, :, 0], [[1, np.nan], [np.nan, 3]])
+
+
+def test_a_list_of_lists_is_several_records():
+    windows, index = sliding_windows([[1, 2, 3], (4, 5)], 2)
+    assert_array_equal(windows[:, :, 0], [[1, 2], [2, 3], [4, 5]])
+    assert_array_equal(index.records, [0, 0, 1])
+
+
+# Gaps ------------------------------------------------------------------------------------
+
+
+def test_a_gap_cuts_the_record():
+    windows, index = sliding_windows(GAPPY, 5, 3)
+    assert_array_equal(index.starts, [0, 2, 7, 10, 13])
+    assert_array_equal(index.records, 0)
+    assert index.groups is None
+    assert_array_equal(windows, [GAPPY.iloc[start : start + 5] for start in index.starts])
+    assert_frame_equal(unwind(windows, index), GAPPY)
+
+
+TIMES = pd.date_range("2020-03-01", periods=40, tz="Europe/Berlin")  # clocks change on March 29
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pd.date_range("2020-01-31", periods=40, freq="ME"),  # 28 to 31 days
+        pd.date_range("2020-01-01", periods=40, freq="h") + pd.to_timedelta([0, 9] * 20, "min"),
+        pd.timedelta_range("0s", periods=40, freq="s"),
+        pd.period_range("2020-01", periods=40, freq="M"),
+        TIMES,
+        pd.Index([0.5 * step for step in range(40)]),
+    ],
+    ids=["months", "jitter", "timedelta", "period", "time zone", "float"],
+)
+@pytest.mark.parametrize("gap", [0, 1, 2])
+def test_any_time_index_is_cut_where_a_step_or_more_is_missing(times, gap):
+    keep = np.delete(np.arange(40), slice(20, 20 + gap))
+    record = pd.Series(np.arange(40.0), times).iloc[keep]  # no longer knows its freq
+    windows, index = sliding_windows(record, 18)
+    is_cut = gap > 0 and not isinstance(times[0], float)
+    bridging = windows[(windows[:, 0, 0] < 20) & (windows[:, -1, 0] >= 20)]
+    assert (len(bridging) == 0) == is_cut
+    assert_series_equal(unwind(windows, index), record)
+
+
+def test_an_index_that_knows_its_frequency_has_no_gaps():
+    days = pd.bdate_range("2020-01-01", periods=20)  # weekends are no gap
+    assert len(sliding_windows(pd.Series(range(20), days), 10)[1]) == 11
+    with pytest.raises(ValueError, match="gap"):
+        sliding_windows(pd.Series(range(20), days._with_freq(None)), 10)
+
+
+def test_filling_a_gap_with_missing_values_bridges_it():
+    windows, index = sliding_windows(GAPPY.asfreq("min"), 5)
+    assert len(index) == 16
+    assert np.isnan(windows).any()
+
+
+@pytest.mark.parametrize("labels", [[3, 1, 1, 2], list("abca"), [0, 1, 100, 101]], ids=str)
+def test_labels_that_are_no_times_say_nothing(labels):
+    record = pd.Series([1.0, 2.0, 3.0, 4.0], labels, name="x")
+    windows, index = sliding_windows(record, 2)
+    assert len(windows) == 3
+    assert_series_equal(unwind(windows, index), record)
+
+
+pieces_and_gaps = st.lists(st.tuples(st.integers(5, 12), st.integers(1, 9)), min_size=1, max_size=4)
+
+
+@given(pieces_and_gaps, st.integers(1, 5), st.integers(1, 7))
+def test_pieces_between_gaps_are_cut_as_if_they_were_alone(drawn, length, stride):
+    pieces, minute = [], 0
+    for n_steps, gap in drawn:
+        pieces.append(np.arange(minute, minute + n_steps))
+        minute += n_steps + gap
+    minutes = np.concatenate(pieces)
+    record = pd.Series(minutes, MINUTES[0] + pd.to_timedelta(minutes, "min"))
+    windows, index = sliding_windows(record, length, stride)
+    alone = [sliding_windows(piece, length, stride)[0] for piece in pieces]
+    assert_array_equal(windows, np.concatenate(alone))
+    assert_array_equal(unwind(windows, index).index, record.index)
+
+
+# What a record was, its result is --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "record",
+    [RECORD, RECORD[:, 0], RECORD[:, :1], FRAME, FRAME[["u"]], FRAME["u"], FRAME["u"].rename(None)],
+    ids=["array", "flat", "column", "frame", "frame of one", "series", "nameless"],
+)
+def test_a_result_has_the_type_and_the_index_of_its_record(record):
+    windows, index = sliding_windows(record, 5, 2)
+    per_step, per_window = windows[:, :, 0], windows[:, 0, 0]
+    codes = unwind(np.ones((len(index), 3)), index, per="window")
+    if isinstance(record, np.ndarray):
+        result = unwind(windows, index)
+        assert (result.shape, result.dtype) == (record.shape, record.dtype)
+        assert_allclose(result, record, rtol=1e-15)
+        assert codes.shape == (20, 3)
+    else:
+        equal = assert_series_equal if record.ndim == 1 else assert_frame_equal
+        equal(unwind(windows, index), record, check_freq=False)
+        assert_frame_equal(codes, pd.DataFrame(np.ones((20, 3)), MINUTES))
+    for values in (per_step, per_window):
+        result = unwind(values, index)
+        assert type(result) is (np.ndarray if isinstance(record, np.ndarray) else pd.Series)
+        assert result.shape == (20,)
+    if isinstance(record, pd.Series):
+        several = unwind(np.ones((len(index), 5, 3)), index)
+        assert_frame_equal(several, pd.DataFrame(np.ones((20, 3)), MINUTES))
+
+
+def test_codes_do_not_take_the_names_of_features():
+    _, index = sliding_windows(FRAME, 5)
+    assert list(unwind(np.ones((16, 2)), index, per="window").columns) == [0, 1]
+    assert list(unwind(np.ones((16, 5, 2)), index).columns) == ["u", "v"]
+    assert list(unwind(np.ones((16, 5, 3)), index).columns) == [0, 1, 2]
+
+
+def test_each_record_of_a_list_gets_back_what_it_was():
+    array, frame = unwind(*sliding_windows([RECORD[:7], GAPPY], 5))
+    assert isinstance(array, np.ndarray)
+    assert_allclose(array, RECORD[:7])
+    assert_frame_equal(frame, GAPPY)
+    [only] = unwind(*sliding_windows([RECORD], 5))
+    assert_allclose(only, RECORD)
+
+
+def test_a_group_column_makes_records_of_interleaved_rows():
+    windows, index = sliding_windows(MACHINES, 5, 2, group="machine")
+    assert_array_equal(index.groups, ["a"] * 5 + ["b"] * 3)
+    features = MACHINES[["u", "v"]]
+    parts = [features[MACHINES["machine"] == name].to_numpy() for name in "ab"]
+    assert_array_equal(windows, sliding_windows(parts, 5, 2)[0])
+    assert_frame_equal(unwind(windows, index), features)
+    assert_series_equal(unwind(windows[:, :, 0], index), features["u"].rename(None))
+
+
+def test_each_group_has_its_own_times_and_gaps():
+    slow = FRAME.assign(m=0).set_axis(pd.date_range("2020-01-01", periods=20, freq="5min"))
+    both = pd.concat([GAPPY.assign(m=1), slow]).sort_index(kind="stable")
+    windows, index = sliding_windows(both, 5, group="m")
+    assert np.bincount(index.records).tolist() == [3 + 7, 16]
+    assert set(index.groups[index.records == 1]) == {0}
+    assert_frame_equal(unwind(windows, index), both[["u", "v"]])
+
+
+# What is refused -------------------------------------------------------------------------
+
+
+def with_index(index):
+    return pd.Series(range(len(index)), index)
+
+
+WEEK = pd.date_range("2020-01-01", periods=7)
+PANEL = pd.MultiIndex.from_product([["a", "b"], range(3)], names=["machine", "step"])
+
+
+@pytest.mark.parametrize(
+    ("record", "options", "error", "message"),
+    [
+        (RECORD, {"length": 21}, ValueError, "The record has 20 steps, fewer than length=21"),
+        ([RECORD, RECORD[:3]], {}, ValueError, "Record 1 has 3 steps, fewer than length=5"),
+        (MACHINES, {"length": 9, "group": "machine"}, ValueError, "Record b has 8 steps"),
+        (
+            GAPPY, {"length": 8}, ValueError,
+            r"The record has 1 gap\(s\) .* from 2020-01-01 00:00:00 to 2020-01-01 00:06:00 has 7",
+        ),
+        (RECORD[:0], {}, ValueError, "has 0 steps"),
+        (with_index(WEEK[[0, 2, 1]]), {}, ValueError, r"2020-01-03 .* 2020-01-02 .* at step 2"),
+        (with_index(WEEK[[0, 1, 1]]), {}, ValueError, "does not increase: .* tell records apart"),
+        (with_index(WEEK[::-1]), {}, ValueError, "Sort it"),
+        (with_index(WEEK[:2].append(pd.DatetimeIndex([None]))), {}, ValueError, "time at step 2"),
+        ([FRAME, with_index(WEEK[[1, 0]]).to_frame()], {}, ValueError, "record 0 has 2"),
+        (with_index(PANEL), {}, ValueError, r"2 levels.*reset_index\(level\).*group="),
+        (FRAME.assign(name="x"), {}, ValueError, "Column 'name' of the record has dtype"),
+        (FRAME.reset_index(), {}, ValueError, r"'index' .* dtype datetime64.*set_index"),
+        (pd.Series(list("abcdef"), name="s"), {}, ValueError, "Column 's' of the record"),
+        (np.array(list("abcdef")), {}, ValueError, "could not convert string to float"),
+        (WEEK.to_numpy(), {}, TypeError, "the record has dtype datetime64"),
+        (np.ma.masked_array(RECORD), {}, TypeError, "masked array"),
+        (RECORD + 1j, {}, ValueError, "Complex data not supported"),
+        (RECORD[:, :0], {}, ValueError, r"0 feature\(s\)"),
+        (RECORD[np.newaxis], {}, ValueError, "The record has ndim=3"),
+        ([1.0, 2.0, 3.0], {}, ValueError, "Record 0 has ndim=0.*passed as a list"),
+        ([], {}, ValueError, "list of records is empty"),
+        ([RECORD, RECORD[:, :1]], {}, ValueError, "Record 1 has 1 features, but record 0 has 2"),
+        ([FRAME, FRAME[["v", "u"]]], {}, ValueError, r"Record 1 has columns \['v', 'u'\]"),
+        (MACHINES, {"group": "pump"}, ValueError, r"group='pump' names 0 of the columns \['u'"),
+        (MACHINES.set_axis(["u", "m", "m"], axis=1), {"group": "m"}, ValueError, "names 2 of"),
+        (MACHINES[:0], {"group": "machine"}, ValueError, "no rows"),
+        (MACHINES[["machine"]], {"group": "machine"}, ValueError, "has no column of numbers"),
+        (MACHINES.reindex([0, 1, 2, 30]), {"group": "machine"}, ValueError, "value in row 3"),
+        (RECORD, {"group": "machine"}, TypeError, "column of a pandas DataFrame.* type ndarray"),
+        ([MACHINES], {"group": "machine"}, TypeError, "passed as a list"),
+    ],
+)  # fmt: skip
+def test_a_record_that_is_none_is_refused(record, options, error, message):
+    with pytest.raises(error, match=message):
+        sliding_windows(record, **{"length": 5} | options)

@@ -1,0 +1,25 @@
+"""Pickles that name this module, where windows lived before, still open."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from sklearn_lstmae import WindowSplit, sliding_windows, unwind
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+@pytest.mark.filterwarnings("ignore:LSTMAutoencoderTransformer was pickled with:UserWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
+def test_an_old_pickle_of_a_search_splits_as_before():
+    search = pickle.loads((FIXTURES / "search-1.pickle").read_bytes())
+    records = [np.arange(9.0), np.arange(7.0)]
+    windows, _ = sliding_windows(records, 4, stride=2)
+    assert isinstance(search.cv, WindowSplit)
+    folds = [(train.tolist(), test.tolist()) for train, test in search.cv.split(windows)]
+    assert folds == [([4, 5, 6], [0, 1, 2, 3]), ([0, 1, 2, 3], [4, 5, 6])]
+    for result, record in zip(unwind(windows, search.cv.index), records, strict=True):
+        assert_array_equal(result, record)
