@@ -174,6 +174,18 @@ def read(
     return arrays, header["content"]
 
 
+def check_keys(content: Any, expected: Iterable[str], where: str) -> None:
+    """Raise unless a part of the content is a dict with exactly these keys.
+
+    ``where`` is the name of that part in the message.
+    """
+    if not isinstance(content, dict):
+        raise ValueError(f"field {where!r} should have {sorted(expected)}. Got {content!r:.200}.")
+    for name in sorted(content.keys() ^ set(expected)):
+        what = "is missing" if name in expected else "is not known"
+        raise ValueError(f"field '{where}.{name}' {what}.")
+
+
 # Writing ---------------------------------------------------------------------------------
 
 

@@ -431,3 +431,18 @@ def test_a_killed_write_leaves_the_old_file_alone(step, written):
     assert stale.suffix == ".tmp"
     container.write(written, "test", {}, {})
     assert_read(written, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (3, r"field 'part' should have \['a', 'b'\]\. Got 3"),
+        ({"a": 1}, r"field 'part\.b' is missing"),
+        ({"a": 1, "b": 2, "c": 3}, r"field 'part\.c' is not known"),
+    ],
+    ids=["no dict", "missing", "unknown"],
+)
+def test_a_part_with_other_keys_is_refused(content, message):
+    container.check_keys({"a": 1, "b": None}, {"a", "b"}, "part")
+    with pytest.raises(ValueError, match=message):
+        container.check_keys(content, {"a", "b"}, "part")

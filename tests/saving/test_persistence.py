@@ -33,7 +33,7 @@ from sklearn_lstmae import (
     save,
 )
 from sklearn_lstmae import _container as container
-from sklearn_lstmae.saving import persistence
+from sklearn_lstmae.saving import codec, persistence
 
 # Two epochs are often no better than the mean: the warning says the truth.
 pytestmark = pytest.mark.filterwarnings(
@@ -82,26 +82,6 @@ def X(name):
 @pytest.fixture(scope="module")
 def model(name, X):
     return make(**PARAMETERS[name]).fit(X)
-
-
-@pytest.fixture(scope="module")
-def plain():
-    return make().fit(CUBE)
-
-
-@pytest.fixture(scope="module")
-def carried_on():
-    return make().partial_fit(CUBE)
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "model.lstmae"
-
-
-@pytest.fixture
-def no_skops(monkeypatch):
-    monkeypatch.setitem(sys.modules, "skops.io", None)
 
 
 def reload(estimator, path):
@@ -165,52 +145,6 @@ def test_an_unfitted_transformer_comes_back_unfitted(path):
         loaded.transform(CUBE)
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (np.int64(3), 3),
-        (np.float32(0.5), 0.5),
-        (np.bool_(True), True),
-        (np.str_("a"), "a"),
-        ((np.int64(3), (4,)), (3, (4,))),
-        ([3, None], [3, None]),
-        ({"tuple": [1], "a": (2,)}, {"tuple": [1], "a": (2,)}),
-        (Path("a", "b"), str(Path("a", "b"))),
-        (np.nan, np.nan),
-        (np.array([1, 2]), np.array([1, 2])),
-        (np.array([[1.5]], ">f4"), np.array([[1.5]], "f4")),
-        (np.array(["a", "bc"]), np.array(["a", "bc"])),
-        (np.array(["a", "bc"], object), np.array(["a", "bc"], object)),
-        (np.array([], object), np.array([], object)),
-    ],
-    ids=repr,
-)
-def test_any_plain_value_comes_back(value, expected, path, no_skops):
-    loaded = reload(make(verbose=value), path).verbose
-    assert_same(loaded, expected) if expected is not np.nan else np.isnan(loaded)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        np.random.RandomState(3),
-        {1: 2},
-        {1, 2},
-        np.array([1j]),
-        np.array(["a", None], object),
-        np.ma.masked_array([1, 2], [True, False]),
-    ],
-    ids=lambda value: type(value).__name__,
-)
-def test_what_is_not_plain_comes_back_with_skops(value, path):
-    loaded = reload(make(random_state=value), path).random_state
-    assert type(loaded) is type(value)
-    if isinstance(value, np.random.RandomState):
-        assert loaded.randint(1000, size=9).tolist() == value.randint(1000, size=9).tolist()
-    else:
-        assert str(loaded) == str(value)
-
-
 def test_the_output_container_comes_back(plain, path):
     model = pickle.loads(pickle.dumps(plain)).set_output(transform="pandas")
     frame = reload(model, path).transform(CUBE)
@@ -263,12 +197,6 @@ def detect(autoencoder, **parameters):
     return LSTMAutoencoderDetector(autoencoder, **{"random_state": 0, "cv": 2} | parameters)
 
 
-@pytest.fixture(scope="module")
-def careful(plain):
-    """A detector with attributes of every kind."""
-    return detect(FrozenEstimator(plain), score_from="both").fit(CUBE)
-
-
 @pytest.mark.parametrize("name", DATA, indirect=True)
 @pytest.mark.parametrize("score_from", ["reconstruction", "code", "both"])
 def test_a_fitted_detector_comes_back(score_from, name, X, path, no_skops):
@@ -308,23 +236,11 @@ def test_a_splitter_that_skops_does_not_trust_is_not_saved(path):
     assert reload(detector.set_params(cv=3), path).cv == 3
 
 
-def test_a_detector_of_what_is_not_ours_is_refused(path, careful):
-    other = pickle.loads(pickle.dumps(careful))
-    other.autoencoder_ = make()
-    with pytest.raises(ValueError, match=r"'autoencoder_' is .* no transformer that was fitted"):
-        save(other, path)
-
-
 # Classifiers -----------------------------------------------------------------------------
 
 
 def make_classifier(autoencoder, **parameters):
     return LSTMAutoencoderClassifier(autoencoder, **{"random_state": 0, "epochs": 2} | parameters)
-
-
-@pytest.fixture(scope="module")
-def classifier(plain):
-    return make_classifier(FrozenEstimator(plain)).fit(CUBE, Y)
 
 
 @pytest.mark.parametrize("labels", [[0, 1], ["no", "yes"], [False, True]], ids=str)
@@ -425,7 +341,7 @@ def test_what_skops_does_not_trust_is_not_saved(path):
 def test_what_skops_does_not_trust_is_not_loaded(path, monkeypatch):
     import skops.io
 
-    monkeypatch.setattr(persistence, "_check_trusted", lambda *_: None)
+    monkeypatch.setattr(codec, "_check_trusted", lambda *_: None)
     save(make_pipeline(make(), FunctionTransformer(shout)), path)
     monkeypatch.undo()
     monkeypatch.setattr(skops.io, "loads", None)
@@ -485,88 +401,29 @@ def crafted(path, estimator, change):
     """A file whose checksums are right, but whose content or arrays were changed."""
     save(estimator, path)
     arrays, content = container.read(path, persistence.KIND)
-    change(content, arrays)
+    change(content["model"]["estimator"], content, arrays)
     container.write(path, persistence.KIND, arrays, content)
 
 
-def put(value, *keys):
-    """A change of content: what is under the keys becomes value."""
-
-    def change(content, arrays):
-        *parents, last = keys
-        for key in parents:
-            content = content[key]
-        content[last] = value
-
-    return change
-
-
-MODEL = ("model", "estimator")
-FITTED = (*MODEL, "attributes")
-SETTINGS = (*FITTED, "configuration_", "dict")
-NETWORK = (*SETTINGS, "architecture", "dict")
-OPTIMIZER = (*FITTED, "optimizer_state_", "dict")
-UNTRUE = {
-    r"field 'content\.more' is not known": put(1, "more"),
-    r"field 'model' has keys \['lambda'\]": put({"lambda": "x"}, "model"),
-    r"field 'model' has keys \[\]": put({}, "model"),
-    r"'model': 'estimator' needs a dict": put([], *MODEL),
-    r"'model\.class' is 'os\.system', not one of": put("os.system", *MODEL, "class"),
-    r"'model\.class' is 'Lambda', not one of": put("Lambda", *MODEL, "class"),
-    r"'model\.class' is \[\], not one of": put([], *MODEL, "class"),
-    r"field 'model\.module' is not known": put("os", *MODEL, "module"),
-    r"'model\.parameters': 'dict' needs a dict": put([], *MODEL, "parameters"),
-    r"field 'model\.parameters\.zz' is not known": put(1, *MODEL, "parameters", "zz"),
-    r"field 'model\.attributes\.zz' is not known": put(1, *FITTED, "zz"),
-    r"field 'model\.attributes\.transform' is not": put(1, *FITTED, "transform"),
-    r"field 'model\.attributes\.__class__' is not": put(1, *FITTED, "__class__"),
-    r"field 'model\.attributes\._parameter_constraints' is not": put(
-        1, *FITTED, "_parameter_constraints"
-    ),
-    r"names an array '99', which does not exist": put({"array": "99"}, *FITTED, "mean_"),
-    r"field 'model\.attributes\.loss_' is no array of strings": put(
-        {"strings": {"kind": "O", "items": [1]}}, *FITTED, "loss_"
-    ),
-    r"'model\.attributes\.loss_': 'tuple' needs a list": put({"tuple": "ab"}, *FITTED, "loss_"),
-    r"names an array \[\], which does": put({"skops": {"class": "A", "array": []}}, "model"),
-    r"'weights_' is no array or list of arrays": put(3, *FITTED, "weights_"),
-    r"'weights_' is no array or list": put([1, 2], *FITTED, "weights_"),
-    r"'mean_' is no array or list": put(3, *FITTED, "mean_"),
-    r"'mean_' has .* but 'configuration_' asks for": put({"array": "4"}, *FITTED, "mean_"),
-    r"'n_timesteps_' parameter of .* must be an int": put(0, *FITTED, "n_timesteps_"),
-    r"'n_features_in_' parameter of .* must be an int": put("2", *FITTED, "n_features_in_"),
-    r"'feature_names_in_' has": put(
-        {"strings": {"kind": "O", "items": ["a"]}}, *FITTED, "feature_names_in_"
-    ),
-    r"'n_observed_' is no array or list": put(None, *FITTED, "n_observed_"),
-    r"'var_' has": put({"array": "4"}, *FITTED, "var_"),
-    r"field 'optimizer_state_' should have": put(3, *FITTED, "optimizer_state_"),
-    r"field 'optimizer_state_\.zz' is not known": put(3, *OPTIMIZER, "zz"),
-    r"'optimizer' parameter of optimizer_state_ must": put("os", *OPTIMIZER, "optimizer"),
-    r"'variables' parameter of optimizer_state_ must": put(3, *OPTIMIZER, "variables"),
-    r"'seed' parameter of optimizer_state_ must": put(-1, *OPTIMIZER, "seed"),
-    r"'n_steps' parameter of optimizer_state_ must": put("3", *OPTIMIZER, "n_steps"),
-    r"'optimizer_state_\.variables' holds 3, not an array of": put([3], *OPTIMIZER, "variables"),
-    r"'optimizer_state_\.variables' holds .* not an array of": put(
-        [{"array": "0"}], *OPTIMIZER, "variables"
-    ),
-    r"field 'configuration_' should have": put(3, *FITTED, "configuration_"),
-    r"field 'configuration_\.zz' is not known": put(3, *SETTINGS, "zz"),
-    r"field 'configuration_\.architecture' should": put([], *SETTINGS, "architecture"),
-    r"field 'configuration_\.architecture\.zz' is not": put(3, *NETWORK, "zz"),
-    r"'layout' parameter of configuration_ must": put("4d", *SETTINGS, "layout"),
-    r"'scaling' parameter of configuration_ must": put([], *SETTINGS, "scaling"),
-    r"'latent_dim' parameter of configuration_ must": put(-1, *NETWORK, "latent_dim"),
-    r"'patch_size' parameter of configuration_ must": put("auto", *NETWORK, "patch_size"),
-    r"'activation' parameter of configuration_ must": put("os.system", *NETWORK, "activation"),
-    r"'hidden_units' should be ints": put([2.5], *NETWORK, "hidden_units"),
-    r"'hidden_units' is empty": put([], *NETWORK, "hidden_units"),
-    r"'decoders' is \['other'\], which no objective has": put(["other"], *NETWORK, "decoders"),
-    r"'weights_' has \(shape, dtype\)": put(10**9, *NETWORK, "latent_dim"),
-}
-
-
-@pytest.mark.parametrize(("message", "change"), UNTRUE.items(), ids=UNTRUE)
+@pytest.mark.parametrize(
+    ("message", "change"),
+    [
+        (r"field 'content\.more' is not known", lambda _, content, __: content.update(more=1)),
+        (
+            r"contains arrays that no field refers to: \['more'\]",
+            lambda _, __, arrays: arrays.update(more=np.zeros(2)),
+        ),
+        (
+            r"'model\.class' is 'Lambda', not one of",
+            lambda model, *_: model.update({"class": "Lambda"}),
+        ),
+        (
+            r"field 'model\.attributes': 'weights_' is no array or list",
+            lambda model, *_: model["attributes"].update(weights_=3),
+        ),
+    ],
+    ids=["content", "arrays", "class", "attributes"],
+)
 def test_an_untrue_file_is_refused_naming_the_field(message, change, carried_on, path):
     crafted(path, carried_on, change)
     modules = set(sys.modules)
@@ -575,126 +432,11 @@ def test_an_untrue_file_is_refused_naming_the_field(message, change, carried_on,
     assert set(sys.modules) == modules
 
 
-UNTRUE_OF_DETECTORS = {
-    r"field 'configuration_\.zz' is not known": put(3, *SETTINGS, "zz"),
-    r"'score_from' parameter of LSTMAutoencoderDetector must": put(
-        "codes", *SETTINGS, "score_from"
-    ),
-    r"'threshold' parameter of LSTMAutoencoderDetector must": put([], *SETTINGS, "threshold"),
-    r"'offset_' parameter of LSTMAutoencoderDetector must": put("0", *FITTED, "offset_"),
-    r"'n_features_in_' parameter of .* must be an int": put(0, *FITTED, "n_features_in_"),
-    r"'autoencoder_' is of type int, and no transf": put(3, *FITTED, "autoencoder_"),
-    r"no transformer that was fitted with n_features_in_=3": put(3, *FITTED, "n_features_in_"),
-    r"'feature_names_in_' has": put(
-        {"strings": {"kind": "O", "items": ["a"]}}, *FITTED, "feature_names_in_"
-    ),
-    r"'calibration_scores_' is no array": put(3, *FITTED, "calibration_scores_"),
-    r"'score_center_' has .* but 'configuration_' asks": put(
-        "reconstruction", *SETTINGS, "score_from"
-    ),
-}
-ARRAYS_OF_DETECTORS = [
-    "calibration_scores_", "code_center_", "code_precision_", "score_center_", "score_spread_"
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("message", "change"), UNTRUE_OF_DETECTORS.items(), ids=UNTRUE_OF_DETECTORS
-)
-def test_an_untrue_file_of_a_detector_is_refused(message, change, careful, path):
-    crafted(path, careful, change)
-    with pytest.raises(ValueError, match=rf"model\.lstmae: .*{message}"):
-        load(path)
-
-
-@pytest.mark.parametrize("name", ARRAYS_OF_DETECTORS)
-def test_an_array_of_another_shape_is_refused(name, careful, path):
-    def change(content, arrays):
-        key = content["model"]["estimator"]["attributes"][name]["array"]
-        arrays[key] = np.zeros((3, 1))
-
-    crafted(path, careful, change)
-    with pytest.raises(ValueError, match=rf"'{name}' has .* but 'configuration_' asks for"):
-        load(path)
-
-
-UNTRUE_OF_CLASSIFIERS = {
-    r"'autoencoder_' is of type int, and no transf": put(3, *FITTED, "autoencoder_"),
-    r"no transformer that was fitted with n_features_in_=3": put(3, *FITTED, "n_features_in_"),
-    r"'classes_' is no array of at least two classes": put(3, *FITTED, "classes_"),
-    r"'classes_' is no array of at least two classes: array": put(
-        {"strings": {"kind": "U", "items": ["a"]}}, *FITTED, "classes_"
-    ),
-    r"'weights_' is no list of an encoder's and a head's: 3": put(3, *FITTED, "weights_"),
-    r"'weights_' is no list of an encoder's and a head's: \[\]": put([], *FITTED, "weights_"),
-    r"'weights_' is no array or list": put([1, 2, 3], *FITTED, "weights_"),
-    r"'weights_' has .* but 'configuration_' asks for": put(
-        {"strings": {"kind": "U", "items": ["a", "b", "c"]}}, *FITTED, "classes_"
-    ),
-}
-
-
-@pytest.mark.parametrize(
-    ("message", "change"), UNTRUE_OF_CLASSIFIERS.items(), ids=UNTRUE_OF_CLASSIFIERS
-)
-def test_an_untrue_file_of_a_classifier_is_refused(message, change, classifier, path):
-    crafted(path, classifier, change)
-    with pytest.raises(ValueError, match=rf"model\.lstmae: .*{message}"):
-        load(path)
-
-
-@pytest.mark.parametrize("field", ["autoencoder_", "classes_", "weights_", "n_features_in_"])
-def test_a_file_of_a_classifier_that_lacks_an_attribute_is_refused(field, classifier, path):
-    crafted(
-        path, classifier, lambda content, _: content["model"]["estimator"]["attributes"].pop(field)
-    )
-    with pytest.raises(ValueError, match=f"{field}' is missing"):
-        load(path)
-
-
 @pytest.mark.parametrize("value", [3, [], None, {"dict": {}}, {"array": "0"}], ids=json.dumps)
 def test_a_file_of_no_estimator_is_refused(value, path):
     arrays = {"0": CUBE} if value == {"array": "0"} else {}
     container.write(path, persistence.KIND, arrays, {"versions": {}, "model": value})
     with pytest.raises(ValueError, match=r"model\.lstmae: field 'model' is (.|\n)* no estimator"):
-        load(path)
-
-
-def test_a_variational_state_is_refused(plain, path):
-    def change(content, arrays):
-        put("hidden", *NETWORK, "bottleneck")(content, arrays)
-        put(True, *NETWORK, "variational")(content, arrays)
-
-    crafted(path, plain, change)
-    with pytest.raises(ValueError, match="'variational' is set, which only a 'dense' bottleneck"):
-        load(path)
-
-
-@pytest.mark.parametrize("field", ["offset_", "configuration_", "code_center_"])
-def test_a_file_of_a_detector_that_lacks_an_attribute_is_refused(field, careful, path):
-    crafted(
-        path, careful, lambda content, _: content["model"]["estimator"]["attributes"].pop(field)
-    )
-    with pytest.raises(ValueError, match=f"{field}' is missing"):
-        load(path)
-
-
-@pytest.mark.parametrize("field", ["weights_", "configuration_", "mean_", "n_features_in_"])
-def test_a_file_that_lacks_an_attribute_is_refused(field, plain, path):
-    crafted(path, plain, lambda content, _: content["model"]["estimator"]["attributes"].pop(field))
-    with pytest.raises(ValueError, match=f"{field}' is missing"):
-        load(path)
-
-
-def test_a_pipeline_without_steps_is_refused(path):
-    crafted(path, make_pipeline(make()), put({}, *MODEL, "parameters"))
-    with pytest.raises(ValueError, match=r"'model\.parameters': .*missing .* argument: 'steps'"):
-        load(path)
-
-
-def test_an_array_that_nothing_names_is_refused(plain, path):
-    crafted(path, plain, lambda _, arrays: arrays.update(more=np.zeros(2)))
-    with pytest.raises(ValueError, match=r"no field names the arrays \['more'\]"):
         load(path)
 
 
@@ -736,7 +478,7 @@ def run_python(code, path):
 
 def test_unsafe_deserialization_of_keras_makes_no_difference(plain, path):
     """In a process of its own, since Keras cannot be made safe again."""
-    crafted(path, plain, put("Lambda", *MODEL, "class"))
+    crafted(path, plain, lambda model, *_: model.update({"class": "Lambda"}))
     code = """
         import sys
         import keras

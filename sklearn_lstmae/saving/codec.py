@@ -1,0 +1,248 @@
+"""Values <-> plain values and arrays.
+
+A plain value (None, bool, int, float, str, list) stands for itself; anything else becomes
+``{tag: content}``, with a tag of `TAGS`. Tags lead to functions of this module, and classes of
+estimators are looked up in a table that the caller passes: nothing is imported or called because a
+file names it. skops stores whatever is neither plain nor of such a class.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from sklearn_lstmae import _container as container
+
+SCALARS = (np.bool_, np.integer, np.float16, np.float32, np.float64, np.str_)
+STRINGS = {"U": str, "O": object}  # kind of the dtype of an array of strings -> dtype
+
+# Class of an estimator -> function of its attributes that raises ValueError if they are impossible.
+Estimators = Mapping[type, Callable[[dict[str, Any]], object]]
+
+
+class Writer:
+    """Encodes values.
+
+    Parameters
+    ----------
+    estimators : dict of type -> callable
+        The classes that are not left to skops, see `Estimators`.
+
+    Attributes
+    ----------
+    arrays : dict of ndarray
+        Arrays of the values so far, by the names that stand for them in plain values.
+    """
+
+    def __init__(self, estimators: Estimators):
+        self.arrays: dict[str, np.ndarray] = {}
+        self._estimators = estimators
+        # By exact type: an instance of a subclass may hold more than these functions read.
+        self._encoders = {
+            tuple: self._tuple,
+            dict: self._dict,
+            np.ndarray: self._array,
+            np.memmap: self._array,
+            **dict.fromkeys(estimators, self._estimator),
+        }
+
+    def encode(self, value, where):
+        """A value as plain ones; ``where`` is its name in error messages."""
+        if value is None or type(value) in (bool, int, float, str):
+            return value
+        if isinstance(value, SCALARS):
+            return value.item()
+        if isinstance(value, PurePath):  # decoded as str: the file may be opened on another system
+            return str(value)
+        if type(value) is list:
+            return [self.encode(item, f"{where}[{i}]") for i, item in enumerate(value)]
+        tag, content = self._encoders.get(type(value), self._skops)(value, where)
+        return {tag: content}
+
+    def _tuple(self, value, where):
+        return "tuple", self.encode(list(value), where)
+
+    def _dict(self, value, where):
+        if any(type(key) is not str for key in value):
+            return self._skops(value, where)
+        return "dict", {key: self.encode(item, f"{where}.{key}") for key, item in value.items()}
+
+    def _array(self, value, where):
+        items = value.ravel().tolist() if value.dtype.kind in STRINGS else []
+        if value.ndim == 1 and value.dtype.kind in STRINGS and all(type(i) is str for i in items):
+            return "strings", {"kind": value.dtype.kind, "items": items}
+        if value.dtype.newbyteorder("<").str in container.DTYPES:
+            return "array", self._keep(value)
+        return self._skops(value, where)
+
+    def _estimator(self, value, where):
+        parameters = value.get_params(deep=False)
+        attributes = {name: item for name, item in vars(value).items() if name not in parameters}
+        _check_attributes(type(value), self._estimators, attributes, where)
+        state = {"parameters": parameters, "attributes": attributes}
+        return "estimator", {
+            "class": type(value).__name__,
+            **{name: self._dict(part, f"{where}.{name}")[1] for name, part in state.items()},
+        }
+
+    def _skops(self, value, where):
+        skops = _import_skops(f"field {where!r} holds a {type(value).__name__}")
+        data = skops.dumps(value)
+        _check_trusted(skops, data, self._estimators, where)
+        name = self._keep(np.frombuffer(data, np.uint8))
+        return "skops", {"class": type(value).__name__, "array": name}
+
+    def _keep(self, array):
+        name = str(len(self.arrays))
+        self.arrays[name] = array
+        return name
+
+
+class Reader:
+    """Decodes values and verifies them on the way.
+
+    Parameters
+    ----------
+    arrays : dict of ndarray or of `container.ArraySpec`
+        With the latter nothing is passed to skops.
+
+    estimators : dict of type -> callable
+        The classes that a value may be of, see `Estimators`.
+
+    Attributes
+    ----------
+    unused : set of str
+        Names of arrays that no value so far refers to.
+    """
+
+    def __init__(self, arrays: Mapping[str, Any], estimators: Estimators):
+        self._arrays = arrays
+        self._estimators = estimators
+        self.unused = set(arrays)
+
+    def decode(self, code, where):
+        """Inverse of `Writer.encode`."""
+        if isinstance(code, list):
+            return [self.decode(item, f"{where}[{i}]") for i, item in enumerate(code)]
+        if not isinstance(code, dict):
+            return code
+        if len(code) != 1 or not code.keys() <= TAGS.keys():
+            raise ValueError(f"field {where!r} has keys {sorted(code)}, not one of {sorted(TAGS)}.")
+        [(tag, content)] = code.items()
+        expected, decoder = TAGS[tag]
+        if not isinstance(content, expected):
+            raise ValueError(
+                f"field {where!r}: {tag!r} needs a {expected.__name__}. Got {content!r:.200}."
+            )
+        return decoder(self, content, where)
+
+    def _tuple(self, items, where):
+        return tuple(self.decode(items, where))
+
+    def _dict(self, items, where):
+        return {key: self.decode(item, f"{where}.{key}") for key, item in items.items()}
+
+    def _strings(self, content, where):
+        match content:
+            case {"kind": str(kind), "items": list(items), **rest} if (
+                not rest and kind in STRINGS and all(isinstance(item, str) for item in items)
+            ):
+                return np.array(items, dtype=STRINGS[kind])
+        raise ValueError(f"field {where!r} is no array of strings: {content!r:.200}.")
+
+    def _array(self, name, where):
+        if not isinstance(name, str) or name not in self._arrays:
+            raise ValueError(f"field {where!r} names an array {name!r:.200}, which does not exist.")
+        self.unused.discard(name)
+        return self._arrays[name]
+
+    def _estimator(self, content, where):
+        container.check_keys(content, {"class", "parameters", "attributes"}, where)
+        name = content["class"]
+        classes = {estimator.__name__: estimator for estimator in self._estimators}
+        if not isinstance(name, str) or name not in classes:
+            raise ValueError(
+                f"field '{where}.class' is {name!r:.200}, not one of {sorted(classes)}."
+            )
+        parameters, attributes = (
+            self.decode({"dict": content[part]}, f"{where}.{part}")
+            for part in ("parameters", "attributes")
+        )
+        _check_attributes(classes[name], self._estimators, attributes, where)
+        return _make_estimator(classes[name], parameters, attributes, where)
+
+    def _skops(self, content, where):
+        container.check_keys(content, {"class", "array"}, where)
+        stored = self._array(content["array"], where)
+        if isinstance(stored, container.ArraySpec):
+            return stored
+        skops = _import_skops(f"field {where!r} holds a {content['class']}")
+        data = stored.tobytes()
+        _check_trusted(skops, data, self._estimators, where)
+        return skops.loads(data, trusted=_names_of(self._estimators))
+
+
+# tag -> (type of its content, decoder of that content)
+TAGS: dict[str, tuple[type, Callable[[Reader, Any, str], Any]]] = {
+    "array": (str, Reader._array),
+    "dict": (dict, Reader._dict),
+    "estimator": (dict, Reader._estimator),
+    "skops": (dict, Reader._skops),
+    "strings": (dict, Reader._strings),
+    "tuple": (list, Reader._tuple),
+}
+
+
+# Estimators ------------------------------------------------------------------------------
+
+
+def _make_estimator(estimator_class, parameters, attributes, where):
+    for name in sorted(parameters.keys() - set(estimator_class._get_param_names())):
+        raise ValueError(f"field '{where}.parameters.{name}' is not known.")
+    try:
+        estimator = estimator_class(**parameters)
+    except TypeError as error:  # a parameter without default is missing
+        raise ValueError(f"field '{where}.parameters': {error}") from error
+    vars(estimator).update(attributes)
+    return estimator
+
+
+def _check_attributes(estimator_class, estimators, attributes, where):
+    """Raise unless an instance may have these attributes."""
+    for name in attributes:
+        # Fitted or private by name, and not one that hides something of the class.
+        is_marked = name.startswith("_") or name.endswith("_")
+        if not is_marked or not name.isidentifier() or hasattr(estimator_class, name):
+            raise ValueError(f"field '{where}.attributes.{name}' is not known.")
+    try:
+        estimators[estimator_class](attributes)
+    except ValueError as error:
+        raise ValueError(f"field '{where}.attributes': {error}") from error
+
+
+# skops -----------------------------------------------------------------------------------
+
+
+def _import_skops(reason):
+    try:
+        import skops.io
+    except ImportError as error:
+        raise ImportError(
+            f"{reason}, which needs skops: pip install sklearn-lstmae[persist]."
+        ) from error
+    return skops.io
+
+
+def _names_of(estimators):
+    """Dotted names of classes, as skops writes them."""
+    return [f"{estimator.__module__}.{estimator.__qualname__}" for estimator in estimators]
+
+
+def _check_trusted(skops, data, estimators, where):
+    untrusted = set(skops.get_untrusted_types(data=data)) - set(_names_of(estimators))
+    if untrusted:
+        raise ValueError(
+            f"field {where!r} holds {', '.join(sorted(untrusted))}, which neither sklearn_lstmae "
+            "nor skops trusts."
+        )
