@@ -1,21 +1,17 @@
-"""Small sets of labelled sequences and records, for examples, tests and benchmarks."""
+"""Small sets of labelled sequences, for examples, tests and benchmarks."""
 
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.datasets import load_digits
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 
-from sklearn_lstmae._sklearn import Interval, StrOptions, positive_int, validate_params
+from sklearn_lstmae._sklearn import Interval, positive_int, validate_params
 
-# Pixels of the digits from which on there is ink; some gray is in each row of each image.
+# Darkness of a pixel at which it counts as ink; each row of each image has some gray.
 INK = 12
 # Height and width of a digit, in pixels.
 SIDE = 8
-
-# Of the records of `make_anomalous_record`.
-CYCLE = 25  # steps of a cycle, on average
-HARMONICS = 3
 
 
 @validate_params(
@@ -60,8 +56,8 @@ def make_waves(
         Features F of a step.
 
     random_state : int, RandomState instance or None
-        Determines lengths, where cycles begin, noise and the order of classes. It has no default,
-        so that whoever calls says it.
+        Determines lengths, where cycles begin, noise and the order of classes. There is no default:
+        the caller decides whether results are reproducible.
 
     n_classes : int, default=3
         Classes, as equal in number as ``n_sequences`` allows.
@@ -172,8 +168,8 @@ def make_moving_digits(
         Frames T of a film, each a step.
 
     random_state : int, RandomState instance or None
-        Determines which digits move, from where and in which directions. It has no default, so
-        that whoever calls says it.
+        Determines which digits move, from where and in which directions. There is no default: the
+        caller decides whether results are reproducible.
 
     n_digits : int, default=1
         Digits in a film.
@@ -195,8 +191,8 @@ def make_moving_digits(
 
     Notes
     -----
-    Images are drawn without repetition until all 1797 are used, so that of the films of one call
-    no two share an image while ``n_sequences * n_digits`` is at most that.
+    Images are drawn without repetition until all 1797 are used: no two films of one call share an
+    image unless ``n_sequences * n_digits`` is larger.
 
     References
     ----------
@@ -251,207 +247,3 @@ def place(corner, frame_size):
     """
     ahead = np.arange(frame_size)[:, np.newaxis] - np.arange(SIDE)  # (size, 8)
     return np.maximum(1 - np.abs(ahead - corner[:, :, np.newaxis, np.newaxis]), 0)
-
-
-# What may happen to a record. Each function changes ``changed`` at a slice of steps, and at one
-# feature of it, and reads the record as it was.
-
-
-def _offset(record, feature, low, high, generator):
-    """Upwards or downwards, by so many standard deviations of a feature."""
-    return generator.choice([-1, 1]) * generator.uniform(low, high) * record[:, feature].std()
-
-
-def _add_spike(record, changed, steps, feature, generator):
-    changed[steps, feature] += _offset(record, feature, 1.5, 3.0, generator)
-
-
-def _add_level(record, changed, steps, feature, generator):
-    changed[steps, feature] += _offset(record, feature, 1.0, 2.0, generator)
-
-
-def _add_frequency(record, changed, steps, feature, generator):
-    changed[steps] = record[steps.start : 2 * steps.stop - steps.start : 2]
-
-
-def _add_flat(record, changed, steps, feature, generator):
-    changed[steps, feature] = record[steps.start, feature]
-
-
-def _add_correlation(record, changed, steps, feature, generator):
-    length = steps.stop - steps.start
-    starts = generator.randint(len(record) - length + 1, size=10)
-    others = [record[start : start + length, feature] for start in starts]
-    changed[steps, feature] = max(
-        others, key=lambda other: np.square(other - record[steps, feature]).sum()
-    )
-
-
-ANOMALIES = {
-    "spike": _add_spike,
-    "level": _add_level,
-    "frequency": _add_frequency,
-    "flat": _add_flat,
-    "correlation": _add_correlation,
-}
-
-
-@validate_params(
-    {
-        "kind": [StrOptions(set(ANOMALIES))],
-        "n_timesteps": [positive_int],
-        "n_features": [positive_int],
-        "random_state": ["random_state"],
-        "n_events": [positive_int],
-        "noise": [Interval(Real, 0, None, closed="left")],
-    },
-    prefer_skip_nested_validation=True,
-)
-def make_anomalous_record(
-    kind, n_timesteps=2000, n_features=3, *, random_state, n_events=5, noise=0.1
-):
-    """Make the record of a machine that runs in cycles and, in the second half, goes wrong.
-
-    Each feature is a function of where the machine is in its cycle, of three harmonics and with
-    standard deviation 1. A cycle takes 25 steps on average, and more or less as its speed wanders.
-
-    Parameters
-    ----------
-    kind : {"spike", "level", "frequency", "flat", "correlation"}
-        What happens, as `add_anomalies` has it.
-
-    n_timesteps : int, default=2000
-        Steps S of the record, normal before the middle.
-
-    n_features : int, default=3
-        Features F of a step.
-
-    random_state : int, RandomState instance or None
-        Determines the machine, its run and what happens. It has no default, so that whoever calls
-        says it. One int is one run, in which another kind of anomaly happens.
-
-    n_events : int, default=5
-        How often it happens, 25 to 50 steps each, a spike one.
-
-    noise : float, default=0.1
-        Standard deviation of the Gaussian noise on each value.
-
-    Returns
-    -------
-    record : ndarray of shape (S, F), float64
-        The record.
-
-    labels : ndarray of shape (S,), bool
-        Whether a step is anomalous.
-
-    Examples
-    --------
-    >>> from sklearn_lstmae.datasets import make_anomalous_record
-    >>> record, labels = make_anomalous_record("flat", 1000, 2, random_state=0, n_events=2)
-    >>> record.shape, labels.shape
-    ((1000, 2), (1000,))
-    """
-    generator = check_random_state(random_state)
-    record = _run_machine(n_timesteps, n_features, generator)
-    record += noise * generator.normal(size=record.shape)
-    half = n_timesteps // 2
-    second, labels = add_anomalies(
-        record[half:], kind, n_events, duration=2 * CYCLE, random_state=generator
-    )
-    return np.concatenate([record[:half], second]), np.append(np.zeros(half, dtype=bool), labels)
-
-
-@validate_params(
-    {
-        "record": ["array-like"],
-        "kind": [StrOptions(set(ANOMALIES))],
-        "n_events": [positive_int],
-        "duration": [positive_int],
-        "random_state": ["random_state"],
-    },
-    prefer_skip_nested_validation=True,
-)
-def add_anomalies(record, kind, n_events=5, *, duration=50, random_state):
-    """Add anomalies to a record, to see whether a detector finds them.
-
-    Parameters
-    ----------
-    record : array-like of shape (S, F)
-        The record. It is copied.
-
-    kind : {"spike", "level", "frequency", "flat", "correlation"}
-        What happens, all but "frequency" to one feature drawn by chance; d is that feature's
-        standard deviation.
-
-        "spike": one value is off by 1.5 d to 3 d.
-
-        "level": values are off by d to 2 d.
-
-        "frequency": all features pass twice as fast.
-
-        "flat": the value stays what it was.
-
-        "correlation": the feature does what it did at another time, while the others go on: of ten
-        times drawn by chance that at which it differed most. It needs two features.
-
-    n_events : int, default=5
-        How often it happens, once in each of so many parts of equal length.
-
-    duration : int, default=50
-        Steps of an anomaly, drawn evenly from a half to the whole of it. A spike has one step.
-
-    random_state : int, RandomState instance or None
-        Determines when, how long, how much and to which feature. It has no default, so that
-        whoever calls says it.
-
-    Returns
-    -------
-    record : ndarray of shape (S, F), float64
-        A copy with anomalies.
-
-    labels : ndarray of shape (S,), bool
-        Whether a step is anomalous.
-
-    Raises
-    ------
-    ValueError
-        If the record has fewer than 2 ``duration`` steps for each event, or with "correlation" one
-        feature only.
-    """
-    record = check_array(record, dtype=np.float64)  # (S, F)
-    n_steps, n_features = record.shape
-    part = n_steps // n_events
-    if part < 2 * duration:
-        raise ValueError(
-            f"{n_events} events of up to {duration} steps need {2 * duration * n_events} steps, "
-            f"but the record has {n_steps} for them: ask for fewer or shorter ones, or a longer "
-            "record."
-        )
-    if kind == "correlation" and n_features == 1:
-        raise ValueError("kind='correlation' needs at least 2 features, but the record has 1.")
-    generator = check_random_state(random_state)
-    changed, labels = record.copy(), np.zeros(n_steps, dtype=bool)
-    for first in part * np.arange(n_events):
-        # Room for twice the duration remains, which "frequency" reads.
-        start = first + generator.randint(part - 2 * duration + 1)
-        length = generator.randint((duration + 1) // 2, duration + 1)
-        feature = generator.randint(n_features)
-        steps = slice(start, start + (1 if kind == "spike" else length))
-        ANOMALIES[kind](record, changed, steps, feature, generator)
-        labels[steps] = True
-    return changed, labels
-
-
-def _run_machine(n_timesteps, n_features, generator):
-    """Features (S, F) of deviation 1 that follow the phase of one cycle, each in its own way."""
-    order = np.arange(1, HARMONICS + 1)
-    amplitudes = generator.uniform(0.3, 1.0, size=(n_features, HARMONICS)) / order  # (F, 3)
-    amplitudes /= np.sqrt(np.square(amplitudes).sum(axis=1, keepdims=True) / 2)
-    offsets = generator.uniform(size=(n_features, HARMONICS))  # (F, 3)
-    # The speed wanders: a moving average over two cycles, of deviation 0.15.
-    span = 2 * CYCLE
-    steps = generator.normal(size=n_timesteps + span - 1)
-    speed = 1 + 0.15 * np.convolve(steps, np.full(span, 1 / np.sqrt(span)), mode="valid")
-    phase = generator.uniform() + np.cumsum(speed) / CYCLE  # (S,), in cycles
-    turns = phase[:, np.newaxis, np.newaxis] * order + offsets  # (S, F, 3)
-    return (amplitudes * np.cos(2 * np.pi * turns)).sum(axis=2)

@@ -13,11 +13,12 @@ from benchmarks.anomaly import __main__ as anomaly_command
 from benchmarks.anomaly import contenders as watchers
 from benchmarks.anomaly import measures as findings
 from benchmarks.anomaly import sets as anomalous
+from benchmarks.anomaly.generators import make_anomalous_record
 from benchmarks.lines import growth, memmap
 from benchmarks.quality import __main__ as quality_command
 from benchmarks.quality import contenders, measures, sets
 from sklearn_lstmae import LSTMAutoencoderTransformer
-from sklearn_lstmae.datasets import make_anomalous_record, make_waves
+from sklearn_lstmae.datasets import make_waves
 
 
 def make_record(case="a case"):

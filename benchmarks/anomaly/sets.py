@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.quality.sets import archive
-from sklearn_lstmae.datasets import ANOMALIES, add_anomalies, make_anomalous_record
+
+from .generators import ANOMALIES, add_anomalies, make_anomalous_record
 
 
 @dataclass
