@@ -57,6 +57,16 @@ def run(line, quick):
             module.draw(record)
 
 
+def measure_alone(line, description, measure, arguments):
+    """A command of its own: ``measure(quick)`` makes a record, which is shown and kept."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{line}", description=description)
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny networks, to try it out; nothing is kept"
+    )
+    quick = parser.parse_args(arguments).quick
+    show(line, measure(quick), keep=not quick)
+
+
 def show(line, record, keep):
     """Print the tables of what a command of its own has measured, and keep it."""
     verdicts = report.verdict_table({line: record}) if record.verdicts else []

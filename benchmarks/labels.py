@@ -1,6 +1,5 @@
 """What pre-training is worth where labels are few: ``python -m benchmarks.labels``."""
 
-import argparse
 import warnings
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn_lstmae import LSTMAutoencoderClassifier, LSTMAutoencoderTransformer
 
 from . import report
-from .__main__ import show
+from .__main__ import measure_alone
 from .quality.sets import SETS
 from .records import Order, Record, Scores
 
@@ -100,12 +99,7 @@ def measure(size):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.labels", description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="tiny networks, to try it out; nothing is kept"
-    )
-    quick = parser.parse_args(arguments).quick
-    show("labels", measure(QUICK if quick else FULL), keep=not quick)
+    measure_alone("labels", __doc__, lambda quick: measure(QUICK if quick else FULL), arguments)
 
 
 if __name__ == "__main__":

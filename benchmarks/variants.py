@@ -1,6 +1,5 @@
 """Do the orders of Srivastava et al. (ICML 2015) hold here? ``python -m benchmarks.variants``."""
 
-import argparse
 import warnings
 from dataclasses import dataclass
 
@@ -13,7 +12,8 @@ from sklearn_lstmae import LSTMAutoencoderTransformer
 from sklearn_lstmae.datasets import make_moving_digits
 
 from . import report
-from .__main__ import show
+from .__main__ import measure_alone
+from .labels import choose
 from .records import Order, Record, Scores
 
 PAST, FUTURE, FRAME_SIZE = 10, 10, 12
@@ -118,8 +118,7 @@ def few_label_accuracy(codes, digits, n_sequences, seed):
     generator = np.random.default_rng(seed)
     accuracies = []
     for _ in range(N_DRAWS):
-        order = generator.permutation(n_sequences)
-        labeled = np.concatenate([order[digits[order] == k][:N_LABELS] for k in range(10)])
+        labeled = choose(digits[:n_sequences], N_LABELS, generator)
         classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=3000))
         classifier.fit(codes[labeled], digits[labeled])
         accuracies.append(classifier.score(codes[n_sequences:], digits[n_sequences:]))
@@ -153,12 +152,7 @@ def compare(scores):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.variants", description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="tiny networks, to try it out; nothing is kept"
-    )
-    quick = parser.parse_args(arguments).quick
-    show("variants", measure(QUICK if quick else FULL), keep=not quick)
+    measure_alone("variants", __doc__, lambda quick: measure(QUICK if quick else FULL), arguments)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """Measure which anomalies along a record are found, or try settings of the autoencoder out."""
 
-import argparse
 from functools import partial
 
 from benchmarks.__main__ import show
 from benchmarks.harness import Remote, started
-from benchmarks.quality.__main__ import setting
+from benchmarks.quality.__main__ import make_parser
 from benchmarks.records import Record
 from sklearn_lstmae import LSTMAutoencoderTransformer
 
@@ -18,25 +17,7 @@ QUICK = {"hidden_units": (4,), "epochs": 1}
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.anomaly",
-        description=__doc__,
-        epilog="Results are kept, and README.md written, only if no option is given.",
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        type=setting,
-        default=[],
-        metavar="parameter=value",
-        help="a parameter of the transformer; may be repeated",
-    )
-    for option, names, one in [("--sets", SETS, "set"), ("--only", CONTENDERS, "contender")]:
-        names = list(names)
-        parser.add_argument(
-            option, nargs="+", choices=names, default=names, metavar=one, help=f"of {names}"
-        )
-    parser.add_argument("--seeds", type=int, default=SEEDS, metavar="n", help="0 to n - 1")
+    parser = make_parser("anomaly", __doc__, SETS, CONTENDERS, SEEDS)
     parser.add_argument(
         "--quick", action="store_true", help="one seed, the simulated machine, tiny networks"
     )

@@ -27,10 +27,11 @@ def setting(text):
         return name, value
 
 
-def main(arguments=None):
+def make_parser(line, description, sets, contenders, n_seeds):
+    """Parser of a command that measures contenders on sets with chosen settings and seeds."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.quality",
-        description=__doc__,
+        prog=f"python -m benchmarks.{line}",
+        description=description,
         epilog="Results are kept, and README.md written, only if no option is given.",
     )
     parser.add_argument(
@@ -41,13 +42,18 @@ def main(arguments=None):
         metavar="parameter=value",
         help="a parameter of the transformer; may be repeated",
     )
-    for option, names, one in [("--sets", ALL, "set"), ("--only", [*CONTENDERS], "contender")]:
+    for option, names, one in [("--sets", [*sets], "set"), ("--only", [*contenders], "contender")]:
         parser.add_argument(
             option, nargs="+", choices=names, default=names, metavar=one, help=f"of {names}"
         )
     parser.add_argument(
-        "--seeds", type=int, default=SEEDS, metavar="n", help=f"0 to n - 1; n is {SEEDS} by default"
+        "--seeds", type=int, default=n_seeds, metavar="n", help=f"0 to n - 1; {n_seeds} by default"
     )
+    return parser
+
+
+def main(arguments=None):
+    parser = make_parser("quality", __doc__, ALL, CONTENDERS, SEEDS)
     chosen = parser.parse_args(arguments)
     if chosen.seeds < 1:
         parser.error(f"--seeds {chosen.seeds} is less than 1")
