@@ -44,7 +44,7 @@ Path = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """What a header says of an array that has not been read."""
+    """Shape and dtype, according to the header, of an array that has not been read."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -71,13 +71,13 @@ def write(
         ``.sklearn_lstmae-*.tmp``; one that a killed process left there may be deleted.
 
     kind : str
-        What the file is for; `read` asks for it.
+        Purpose of the file; `read` needs the same one.
 
     arrays : dict of ndarray
         Booleans, integers or real numbers of at most 64 bits, of any shape and memory layout.
 
     content : dict
-        What JSON can say, and non-finite floats.
+        Values of JSON, and non-finite floats.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def read(
         Where from.
 
     kind : str
-        What `write` was told.
+        As in `write`.
 
     check : callable (content, specs) -> object, default=None
         Called before arrays are read and memory is taken for them, with the `ArraySpec` of each.
@@ -154,7 +154,7 @@ def read(
     ------
     ValueError
         Naming ``path``: if the file is truncated or corrupted, if it is of another program, of a
-        newer format or of another kind, or if ``check`` says so.
+        newer format or of another kind, or if ``check`` raises it.
 
     OSError
         If it cannot be opened.
@@ -266,7 +266,7 @@ def _read_header(file: BinaryIO, kind: str) -> dict[str, Any]:
 
 
 def _specs_of(entries: dict[str, Any], n_bytes: int) -> dict[str, ArraySpec]:
-    """What the header says of arrays that should fill ``n_bytes``."""
+    """Specs of the arrays in the header; raise unless they fill ``n_bytes``."""
     specs = {name: _spec_of(name, entry) for name, entry in entries.items()}
     claimed = sum(spec.nbytes for spec in specs.values())
     if claimed != n_bytes:

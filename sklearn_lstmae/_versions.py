@@ -33,7 +33,7 @@ def _installed(distribution):
 
 
 class PickledWithVersionsMixin:
-    """Pickles say which versions made them, and opening one with others warns.
+    """Pickles hold the versions that made them, and opening one with others warns.
 
     scikit-learn's estimators do the same, but for its own classes only. Stands before
     `BaseEstimator` among the bases of an estimator.

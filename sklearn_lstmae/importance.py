@@ -1,4 +1,4 @@
-"""What the columns of a code look at."""
+"""What the columns of a code depend on."""
 
 import numpy as np
 
@@ -46,15 +46,15 @@ def latent_importance(transformer, X):
 
     Notes
     -----
-    An absolute gradient is called saliency (Simonyan et al. 2014). Its mean over the data is a
+    An absolute gradient is known as saliency (Simonyan et al. 2014). Its mean over the data is a
     derivative-based measure of global sensitivity (Kucherenko and Song 2016), which the deviation
     makes comparable between inputs. Integrated gradients (Sundararajan et al. 2017) answer
     another question, what one code owes to its difference from a baseline sequence, and depend on
     the baseline.
 
     Gradients are local: what a column would do if a value changed a little and all others
-    stayed. Steps of a sequence depend on each other, so that a column may look at one of two
-    neighbors that say the same.
+    stayed. Steps of a sequence depend on each other, so that a column may depend on
+    only one of two neighbors with the same information.
 
     References
     ----------

@@ -23,7 +23,7 @@ MODULE_LINES, FUNCTION_LINES, CLASS_METHODS = 400, 45, 15
 
 # A room may import itself and the rooms before it. Estimators come after `fitting`.
 ROOMS = ["sequences", "network", "inference", "training", "fitting"]
-# Rooms beside these -> what they may import.
+# Rooms next to these -> what they may import.
 # `windows` is only there for pickles that name it, from before there was a room `records`.
 APART = {"records": {"sequences"}, "datasets": set(), "windows": {"records"}}
 # Nothing of the package imports these.

@@ -4,7 +4,7 @@ import numpy as np
 
 from sklearn_lstmae._sklearn import check_matplotlib_support
 
-# Okabe and Ito (2008), "Color Universal Design": told apart by all kinds of color vision.
+# Okabe and Ito (2008), "Color Universal Design": distinct for all kinds of color vision.
 BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = (
     "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9",
 )  # fmt: skip
@@ -15,7 +15,7 @@ CLASS_MARKERS = "os^vDP*"
 
 
 def feature_names_of(estimator, n_features):
-    """Names of features: those of fit, where it saw any."""
+    """Names of the features in `fit`, or numbered ones."""
     # Columns of an array (N, T) are steps: their names are not features'.
     if hasattr(estimator, "feature_names_in_") and estimator.configuration_["layout"] != "2d":
         return [str(name) for name in estimator.feature_names_in_]
@@ -82,7 +82,7 @@ def make_panels(display, ax, shape, **sharing):
 
 
 def label_panels(axes, titles, names):
-    """Titles above columns, names of features beside rows, steps below."""
+    """Titles above columns, names of features to the left of rows, steps below."""
     for panel, title in zip(axes[0], titles, strict=True):
         panel.set_title(title, fontsize=10)
     for panel, name in zip(axes[:, 0], names, strict=True):

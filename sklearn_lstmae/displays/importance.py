@@ -1,4 +1,4 @@
-"""LatentImportanceDisplay: what the columns of a code look at."""
+"""LatentImportanceDisplay: what the columns of a code depend on."""
 
 import numpy as np
 
@@ -13,9 +13,9 @@ from sklearn_lstmae.importance import latent_importance
 
 
 class LatentImportanceDisplay:
-    """Heat maps of what the columns of a code look at, see `latent_importance`.
+    """Heat maps of what the columns of a code depend on, see `latent_importance`.
 
-    One panel a column; of univariate sequences one for all columns.
+    There is one panel for each column, or a single panel if sequences are univariate.
 
     Parameters
     ----------

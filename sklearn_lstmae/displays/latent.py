@@ -43,7 +43,7 @@ class LatentDisplay:
     scatters_ : list of matplotlib PathCollection
         One for each class, in their order.
     colorbar_ : matplotlib Colorbar or None
-        Of a quantity.
+        Only if ``y`` is a quantity.
 
     Examples
     --------
@@ -67,8 +67,8 @@ class LatentDisplay:
         Parameters
         ----------
         estimator : LSTMAutoencoderTransformer or Pipeline
-            Anything fitted that has ``transform``. Components are those of what it returns as it
-            is: a pipeline with a `StandardScaler` gives each column the same weight.
+            Anything fitted that has ``transform``. Components are computed from its output as
+            it is: a pipeline with a `StandardScaler` gives each column the same weight.
 
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             At least two sequences.

@@ -1,4 +1,4 @@
-"""ReconstructionDisplay: sequences and what a decoder makes of them."""
+"""ReconstructionDisplay: sequences and the output of a decoder for them."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from sklearn_lstmae.displays._drawing import (
 
 
 class ReconstructionDisplay:
-    """Sequences and what a decoder makes of them, one panel a feature and sequence.
+    """Sequences and the output of a decoder, one panel for each feature and sequence.
 
     Parameters
     ----------
@@ -27,10 +27,10 @@ class ReconstructionDisplay:
         NaN, a missing value, leaves a gap.
 
     reconstructions : list of S arrays of shape (H_i, F)
-        What the decoder says of the last H_i steps of each; of all of them, if H_i is T_i.
+        Output of the decoder for the last H_i steps of each; for all steps if H_i is T_i.
 
     samples : list of S numbers
-        What the sequences are called.
+        Numbers of the sequences, for the titles.
 
     feature_names : list of F str
 
@@ -131,13 +131,13 @@ class ReconstructionDisplay:
             original = self.originals[sample][:, feature]  # (T,)
             decoded = self.reconstructions[sample][:, feature]  # (H,)
             steps = np.arange(len(original))
-            said = steps[len(original) - len(decoded) :]
+            last = steps[len(original) - len(decoded) :]
             [self.original_lines_[place]] = panel.plot(
                 steps, original, color=GRAY, label="original", **dots_at_gaps(original)
             )
-            [self.lines_[place]] = panel.plot(said, decoded, **dots_at_gaps(decoded) | style)
+            [self.lines_[place]] = panel.plot(last, decoded, **dots_at_gaps(decoded) | style)
             self.fills_[place] = panel.fill_between(
-                said, original[said], decoded, color=VERMILION, alpha=0.3, lw=0, label="error"
+                last, original[last], decoded, color=VERMILION, alpha=0.3, lw=0, label="error"
             )
             whole_numbers(panel)
         label_panels(

@@ -19,7 +19,7 @@ from sklearn_lstmae._sklearn import Interval, validate_params
 def find_events(errors, threshold, *, feature_errors=None, max_gap=0):
     """Find the stretches of a record whose errors are above a threshold.
 
-    An event is a run of consecutive steps with an error above ``threshold``. It needs pandas.
+    An event is a run of consecutive steps with an error above ``threshold``. pandas is needed.
 
     Parameters
     ----------
@@ -28,22 +28,22 @@ def find_events(errors, threshold, *, feature_errors=None, max_gap=0):
         once they are back on the record. NaN, where there is none, is not above the threshold.
 
     threshold : float
-        In units of ``errors``: a high quantile, such as 0.99, of those of a normal record.
+        In units of ``errors``: a high quantile, such as 0.99, of the errors of a normal record.
 
     feature_errors : DataFrame or array of shape (T, F), default=None
         Error of each step and feature, to name the worst feature of an event.
 
     max_gap : int, default=0
-        Events with at most so many steps between them, whatever their errors, are one.
+        Events with at most ``max_gap`` steps between them are one, whatever the errors of these.
 
     Returns
     -------
     events : pandas.DataFrame
         One row an event, in the order of the record, with the columns
 
-        - "start", "end": its first and its last step, in the index of the Series (a time, say),
-          or for an array counted from 0;
-        - "peak", "peak_at": its largest error, and the step of that;
+        - "start", "end": its first and its last step, in the index of the Series, such as
+          times, or counted from 0 for an array;
+        - "peak", "peak_at": its largest error, and the step with that error;
         - "worst_feature", with ``feature_errors``: the feature with the largest mean error within
           it, by the name of its column in a DataFrame, else its number.
 
@@ -89,7 +89,7 @@ def find_events(errors, threshold, *, feature_errors=None, max_gap=0):
 
 
 def _runs(steps, max_gap):
-    """First and last of each run of increasing steps (K,) with gaps of at most so many steps."""
+    """First and last of each run of increasing steps (K,); gaps up to ``max_gap`` do not end it."""
     if not steps.size:
         return []
     ends = np.flatnonzero(np.diff(steps) > 1 + max_gap)

@@ -44,7 +44,7 @@ def _accept(attributes):
 
 
 def _check_transformer(attributes):
-    """Raise unless attributes are those of an unfitted transformer, or fit together."""
+    """Raise unless attributes are as in an unfitted transformer, or fit together."""
     needed = {"configuration_", "weights_", "mean_", "scale_", "n_timesteps_", "n_features_in_"}
     if not _are_fitted(attributes, needed):
         return
@@ -62,7 +62,7 @@ def _check_transformer(attributes):
 
 
 def _check_classifier(attributes):
-    """Raise unless attributes are those of an unfitted classifier, or fit together."""
+    """Raise unless attributes are as in an unfitted classifier, or fit together."""
     needed = {"autoencoder_", "classes_", "weights_", "n_features_in_"}
     if not _are_fitted(attributes, needed):
         return
@@ -82,7 +82,7 @@ def _check_classifier(attributes):
 
 
 def _check_detector(attributes):
-    """Raise unless attributes are those of an unfitted detector, or fit together."""
+    """Raise unless attributes are as in an unfitted detector, or fit together."""
     needed = {"autoencoder_", "offset_", "configuration_", "n_features_in_"}
     arrays = {"calibration_scores_", "score_center_", "score_spread_"}
     if not _are_fitted(attributes, needed | arrays | {"code_center_", "code_precision_"}):

@@ -143,11 +143,11 @@ def test_a_step_gets_the_mean_of_what_windows_say_of_it(drawn, data):
     numbers = st.integers(-9, 9) | st.just(np.nan)
     values = data.draw(hnp.arrays(float, (len(index), length), elements=numbers))
     rows = np.array(data.draw(st.lists(st.integers(0, len(index) - 1))), int)
-    said = [[] for _ in record]
+    given_values = [[] for _ in record]
     for start, row in zip(index.starts[rows], values[rows], strict=True):
         for step, value in enumerate(row, start):
-            said[step] += [value] if value == value else []
-    expected = [np.mean(each) if each else np.nan for each in said]
+            given_values[step] += [value] if value == value else []
+    expected = [np.mean(each) if each else np.nan for each in given_values]
     assert_allclose(unwind(values[rows], index[rows]), expected, rtol=1e-15)
 
 

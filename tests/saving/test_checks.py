@@ -15,7 +15,7 @@ from sklearn_lstmae import (
 from sklearn_lstmae._container import ArraySpec
 from sklearn_lstmae.saving.checks import ESTIMATORS
 
-# Two epochs are often no better than the mean: the warning says the truth.
+# Two epochs are often no better than the mean: the warning is right.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning",
     "ignore:All 2 epochs were run:sklearn.exceptions.ConvergenceWarning",
