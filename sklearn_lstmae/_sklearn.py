@@ -42,3 +42,8 @@ from sklearn.utils.validation import _num_samples as num_samples
 # Constraints that several modules share.
 positive_int = Interval(Integral, 1, None, closed="left")
 positive = Interval(Real, 0, None, closed="neither")
+
+
+def validate_parameters(estimator):
+    """Raise where a parameter breaks its constraint, as ``fit`` of the estimator would."""
+    estimator._validate_params()

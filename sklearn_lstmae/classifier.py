@@ -5,13 +5,19 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.base import _fit_context as fit_context
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import softmax
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_lstmae._sklearn import (
+    Interval,
+    StrOptions,
+    fit_context,
+    positive,
+    positive_int,
+    validate_parameters,
+)
 from sklearn_lstmae._versions import PickledWithVersionsMixin
 from sklearn_lstmae.fitting.labels import check_classes, weigh_classes
 from sklearn_lstmae.fitting.learn_classifier import learn_classes
@@ -28,7 +34,7 @@ from sklearn_lstmae.inference.coder import ClassScores
 from sklearn_lstmae.sequences.batch import join
 from sklearn_lstmae.sequences.validation import SequenceSpec, check_same_layout, check_sequences
 from sklearn_lstmae.training.plan import TrainingPlan
-from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, positive, positive_int
+from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 
 # What scikit-learn knows of the columns of X.
 COLUMNS = ("n_features_in_", "feature_names_in_")
@@ -322,7 +328,7 @@ class LSTMAutoencoderClassifier(
                 f"{type(model).__name__}: freeze a fitted LSTMAutoencoderTransformer."
             )
         check_is_fitted(model)
-        model._validate_params()
+        validate_parameters(model)
         # A copy, so that whoever fits the original anew does not change this model.
         self.autoencoder_ = copy(model)
         take_over_columns(self, model)
@@ -332,7 +338,7 @@ class LSTMAutoencoderClassifier(
     def _check(self, X, X_unlabeled):
         """Validate the sequences of fit."""
         autoencoder = self._autoencoder
-        autoencoder._validate_params()
+        validate_parameters(autoencoder)
         missing = autoencoder.missing
         labeled = check_sequences(self, X, missing=missing)
         if X_unlabeled is None:

@@ -6,14 +6,19 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin, clone
-from sklearn.base import _fit_context as fit_context
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import _safe_indexing as take_rows
 from sklearn.utils import get_tags, indexable
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_lstmae._sklearn import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    fit_context,
+    take_rows,
+    validate_parameters,
+)
 from sklearn_lstmae._versions import PickledWithVersionsMixin
 from sklearn_lstmae.fitting.outcome import USER_LINE, keep_state_on_failure
 from sklearn_lstmae.fitting.seeds import draw_seed
@@ -247,7 +252,7 @@ class LSTMAutoencoderDetector(PickledWithVersionsMixin, OutlierMixin, BaseEstima
                 "fit, or pass the transformer itself."
             )
         with keep_state_on_failure(self):
-            _check_all(self, X)
+            _check_rows(self, self._autoencoder, X)
             self.calibration_scores_ = drop_unjudged(self._calibrate(*indexable(X, groups)))
             self.offset_ = OFFSETS[self.threshold](self.calibration_scores_, self.contamination)
         if self.offset_ == -np.inf:
@@ -493,10 +498,9 @@ class LSTMAutoencoderDetector(PickledWithVersionsMixin, OutlierMixin, BaseEstima
         return np.fmin.reduce(scores, axis=1)
 
 
-def _check_all(detector, X):
+def _check_rows(detector, autoencoder, X):
     """Validate all of X, so that messages count its rows and not those of a part of it."""
-    autoencoder = detector._autoencoder
-    autoencoder._validate_params()
+    validate_parameters(autoencoder)
     sequences = check_sequences(detector, X, missing=autoencoder.missing)
     if autoencoder.objective != "reconstruct":
         check_horizon(sequences, autoencoder.horizon)

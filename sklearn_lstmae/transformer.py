@@ -1,19 +1,22 @@
 """LSTMAutoencoderTransformer: sequences to vectors and back."""
 
-from numbers import Integral, Real
+from numbers import Real
 from os import PathLike
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.base import _fit_context as fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import (
-    _check_feature_names_in,
-    _is_fitted,
-    check_array,
-    check_is_fitted,
-)
+from sklearn.utils.validation import check_array, check_is_fitted
 
+from sklearn_lstmae._sklearn import (
+    Interval,
+    StrOptions,
+    check_feature_names_in,
+    fit_context,
+    is_fitted,
+    positive,
+    positive_int,
+    validate_parameters,
+)
 from sklearn_lstmae._versions import PickledWithVersionsMixin
 from sklearn_lstmae.fitting.arguments import (
     check_lengths,
@@ -33,9 +36,6 @@ from sklearn_lstmae.sequences.frames import put
 from sklearn_lstmae.sequences.scoring import AVERAGED, errors, explained_variance
 from sklearn_lstmae.sequences.tasks import OBJECTIVES, TASKS
 from sklearn_lstmae.sequences.validation import check_sequences
-
-positive_int = Interval(Integral, 1, None, closed="left")
-positive = Interval(Real, 0, None, closed="neither")
 
 
 class LSTMAutoencoderTransformer(
@@ -256,13 +256,13 @@ class LSTMAutoencoderTransformer(
     number of TensorFlow threads (elsewhere codes agree to about 1e-5).
 
     Networks are compiled once in a process for each architecture, loss and optimizer, and for
-    whether there is any dropout, noise or clipping; other values of ``dropout``, ``noise``,
+    whether there is any dropout, noise or clipping. Other values of ``dropout``, ``noise``,
     ``clipnorm``, ``learning_rate``, ``kl_weight`` or ``prediction_weight``, other rows, folds or
-    threads compile nothing. A training of more than some 40,000 steps of LSTM layers is compiled with XLA, once more for each longest length and
-    batch size, which takes a few seconds and makes each step two to three times as fast; a
-    shorter one runs in TensorFlow's plain graph. The number of threads is TensorFlow's
-    (``TF_NUM_INTRAOP_THREADS``) for both; joblib's worker processes use as many as joblib gives
-    them.
+    threads compile nothing. A training of more than some 40,000 steps of LSTM layers is compiled
+    with XLA, once more for each longest length and batch size, which takes a few seconds and makes
+    each step two to three times as fast; a shorter one runs in TensorFlow's plain graph. The
+    number of threads is TensorFlow's (``TF_NUM_INTRAOP_THREADS``) for both; joblib's worker
+    processes use as many as joblib gives them.
 
     There is no ``sample_weight``: training by minibatches cannot make a weight of 2 equal a
     repeated sample, as scikit-learn demands.
@@ -437,7 +437,7 @@ class LSTMAutoencoderTransformer(
             If the last checkpoint is damaged and the one before is used.
         """
         check_parameters(self)
-        goes_on = self.warm_start and _is_fitted(self)
+        goes_on = self.warm_start and is_fitted(self)
         n_before = self.n_epochs_ if goes_on else 0
         with (
             open_checkpoints(self.checkpoint_dir) as checkpoints,
@@ -482,10 +482,10 @@ class LSTMAutoencoderTransformer(
             As `fit`; and if X or the parameters do not agree with the fitted model. The state
             of before is kept.
         """
-        self._validate_params()  # scikit-learn does so before the first call only
+        validate_parameters(self)  # scikit-learn does so before the first call only
         check_parameters(self)
         check_one_pass(self)
-        goes_on = _is_fitted(self)
+        goes_on = is_fitted(self)
         with FitReport(self, 1, X, y) as report, keep_state_on_failure(self):
             fitted = fitted_model(self).spec if goes_on else None
             sequences = check_sequences(self, X, missing=self.missing, fitted=fitted)
@@ -745,7 +745,7 @@ class LSTMAutoencoderTransformer(
             columns that ``scaling="sequence"`` appends.
         """
         check_is_fitted(self)
-        names = _check_feature_names_in(self, input_features)
+        names = check_feature_names_in(self, input_features)
         columns = super().get_feature_names_out(input_features)
         if self.configuration_["scaling"] != "sequence":
             return columns

@@ -56,8 +56,13 @@ ONLY_IN = {
 WITHOUT_SKLEARN = {"network", "inference", "training"}
 # The one module that imports private names of scikit-learn.
 BORDER = f"{PACKAGE}._sklearn"
-# Temporary: modules that still import private names themselves. Nothing is added here.
-NOT_YET_SWITCHED = {"transformer", "detector", "classifier", "fitting.parameters"}
+# Private attributes that scikit-learn defines for developers of estimators.
+PROTOCOL = {
+    "_estimator_type",
+    "_get_param_names",
+    "_init_callback_context",
+    "_parameter_constraints",
+}
 
 
 @dataclass(frozen=True)
@@ -154,7 +159,7 @@ def private_violations(modules):
     """scikit-learn may move a private name in any release: one module knows them all."""
     complaints = []
     for module in modules.values():
-        if module.name in {BORDER, *(f"{PACKAGE}.{name}" for name in NOT_YET_SWITCHED)}:
+        if module.name == BORDER:
             continue
         for node in ast.walk(module.tree):
             base = f"{node.module}." if isinstance(node, ast.ImportFrom) and not node.level else ""
@@ -163,6 +168,24 @@ def private_violations(modules):
                 top, *parts = name.split(".")
                 if top == "sklearn" and any(re.match("_(?!_)", part) for part in parts):
                     complaints.append(f"{module.name} imports {name}")
+    return complaints
+
+
+def reaching_violations(modules):
+    """No module reads a private attribute of an object of another module's class."""
+    complaints = []
+    for module in modules.values():
+        defined = {n.name for n in ast.walk(module.tree) if isinstance(n, FUNCTIONS)}
+        defined |= {
+            n.attr
+            for n in ast.walk(module.tree)
+            if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
+        }
+        for node in ast.walk(module.tree):
+            if not isinstance(node, ast.Attribute) or not re.match("_(?!_)", node.attr):
+                continue
+            if node.attr not in defined | PROTOCOL and module.name != BORDER:
+                complaints.append(f"{module.name} reads {ast.unparse(node)}")
     return complaints
 
 
@@ -263,6 +286,7 @@ RULES = [
     room_violations,
     outside_violations,
     private_violations,
+    reaching_violations,
     ground_violations,
     root_violations,
     leaf_violations,
@@ -386,6 +410,12 @@ def test_an_outside_package_in_the_wrong_room_is_found(path, source, name, house
 def test_a_private_name_of_scikit_learn_is_found(source, name, house):
     modules = house(TIDY | {"records/windows.py": source})
     assert private_violations(modules) == [f"sklearn_lstmae.records.windows imports {name}"]
+
+
+def test_a_private_attribute_of_another_class_is_found(house):
+    own = "class C:\n    def _f(self): ...\n    def g(self): return self._f()\n"
+    modules = house(TIDY | {"detector.py": own, "transformer.py": "def f(c): return c._f()"})
+    assert reaching_violations(modules) == ["sklearn_lstmae.transformer reads c._f"]
 
 
 def test_a_private_file_at_the_top_is_found(house):

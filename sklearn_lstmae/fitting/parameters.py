@@ -3,8 +3,7 @@
 import warnings
 from numbers import Integral
 
-from sklearn.utils._param_validation import InvalidParameterError
-
+from sklearn_lstmae._sklearn import InvalidParameterError
 from sklearn_lstmae.fitting.outcome import USER_LINE
 from sklearn_lstmae.sequences.tasks import OBJECTIVES
 from sklearn_lstmae.training.plan import TrainingPlan
