@@ -29,7 +29,7 @@ APART = {"records": {"sequences"}, "datasets": set(), "windows": {"records"}}
 # Nothing of the package imports these.
 LEAVES = {"displays", "saving", "keras_models", "windows"}
 # Private files at the top of the package, which any room may import and which import no room.
-GROUND = {"_container", "_sklearn", "_versions"}
+GROUND = {"_file_container", "_sklearn", "_versions"}
 TENSORFLOW = {f"network.{name}" for name in ("_tensorflow", "lstm", "in_tensorflow", "in_keras")}
 # Outside packages -> the rooms and modules that may import them.
 ONLY_IN = {

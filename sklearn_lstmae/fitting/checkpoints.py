@@ -15,7 +15,7 @@ import warnings
 
 import numpy as np
 
-from sklearn_lstmae import _container as container
+from sklearn_lstmae import _file_container as container
 from sklearn_lstmae._versions import versions
 from sklearn_lstmae.fitting.outcome import USER_LINE
 from sklearn_lstmae.training.state import TrainingProgress, TrainingState

@@ -42,8 +42,8 @@ def learn(estimator, sequences, report, *, goes_on=False, one_pass=False, checkp
     -------
     attributes : dict
     """
-    from sklearn_lstmae.training.autoencoder import Autoencoding
     from sklearn_lstmae.training.loop import fresh_state, train
+    from sklearn_lstmae.training.objectives.autoencoder import Autoencoding
 
     known = _describe_model(estimator, sequences, goes_on, one_pass)
     model = FittedModel.of(known)

@@ -40,8 +40,8 @@ def learn_classes(model, plan: TrainingPlan, learning, validation=None, *, repor
     ValueError
         When the loss or the weights stop being finite.
     """
-    from sklearn_lstmae.training.classifier import Classifying
     from sklearn_lstmae.training.loop import train
+    from sklearn_lstmae.training.objectives.classifier import Classifying
 
     architecture, encoder = model.architecture.encoder, model.encoder_weights
     shares = np.array(plan.term_weights[:-1])

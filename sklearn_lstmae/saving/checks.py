@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from sklearn_lstmae._container import ArraySpec, check_keys
+from sklearn_lstmae._file_container import ArraySpec, check_keys
 from sklearn_lstmae._sklearn import (
     Interval,
     StrOptions,

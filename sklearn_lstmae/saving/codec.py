@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lstmae import _container as container
+from sklearn_lstmae import _file_container as container
 
 SCALARS = (np.bool_, np.integer, np.float16, np.float32, np.float64, np.str_)
 STRINGS = {"U": str, "O": object}  # kind of the dtype of an array of strings -> dtype

@@ -10,7 +10,7 @@ tensor.
 
 import numpy as np
 
-from sklearn_lstmae import _container as container
+from sklearn_lstmae import _file_container as container
 from sklearn_lstmae._versions import __version__
 from sklearn_lstmae.fitting.model import fitted_model
 from sklearn_lstmae.network.architecture import LARGEST

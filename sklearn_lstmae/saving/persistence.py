@@ -1,12 +1,12 @@
 """Save estimators to files that outlast versions and run nothing when they are loaded.
 
 `codec` turns an estimator into plain values and arrays, `checks` decides which attributes a fitted
-one may have, and `_container` is the file.
+one may have, and `_file_container` is the file.
 """
 
 from sklearn.base import BaseEstimator
 
-from sklearn_lstmae import _container as container
+from sklearn_lstmae import _file_container as container
 from sklearn_lstmae._versions import versions
 from sklearn_lstmae.saving.checks import ESTIMATORS
 from sklearn_lstmae.saving.codec import Reader, Writer

@@ -12,7 +12,7 @@ from sklearn_lstmae.network.wiring import network_of
 from sklearn_lstmae.sequences.frames import FrameReader
 
 from .compiled import compile_once
-from .targets import frame_arrays, frame_specs, take_minibatch
+from .minibatch import frame_arrays, frame_specs, take_minibatch
 
 # Most values of the widest array of a call, which are the gates mostly.
 LARGEST_CALL = 2**23

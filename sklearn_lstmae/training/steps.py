@@ -12,9 +12,9 @@ import numpy as np
 
 from sklearn_lstmae.network._tensorflow import tf
 
+from .minibatch import make_drop
 from .optimizers import StatelessOptimizer
 from .plan import TrainingPlan
-from .targets import make_drop
 
 # Seeds of each shard of each step, see `Shard`.
 SEEDS = 64

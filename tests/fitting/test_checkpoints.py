@@ -14,7 +14,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from sklearn_lstmae import LSTMAutoencoderTransformer, load, save
-from sklearn_lstmae import _container as container
+from sklearn_lstmae import _file_container as container
 from sklearn_lstmae.fitting import checkpoints as checkpointing
 from sklearn_lstmae.fitting.checkpoints import Checkpoints, open_checkpoints
 from sklearn_lstmae.training import loop as training
@@ -477,7 +477,7 @@ def start(code, folder):
 import os, resource, signal, sys, time, warnings
 import numpy as np
 from sklearn_lstmae import LSTMAutoencoderTransformer
-from sklearn_lstmae import _container as container
+from sklearn_lstmae import _file_container as container
 from sklearn_lstmae.fitting.checkpoints import Checkpoints
 from sklearn_lstmae.training import loop as training
 

@@ -163,12 +163,18 @@ def test_masked_frames_do_not_change_a_code(case):
     assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_values_are_read_as_no_larger_than_the_largest(default):
-    huge, largest = (
-        default.coder.encode(default.reader([np.full((3, 2), value, "f4")]))
-        for value in (1e36, LARGEST)
+SIGNS = np.array([[[1, 1]], [[1, -1]], [[-1, 1]], [[-1, -1]]], np.float32)
+
+
+def test_values_are_read_as_no_larger_than_the_largest(make_architecture, make_reader):
+    """Which "relu" shows: "tanh" is saturated long before."""
+    case = Case(make_architecture(activation="relu"), make_reader)
+    huge, largest, smaller = (
+        case.coder.encode(case.reader(list(np.float32(value) * SIGNS)))
+        for value in (1e36, LARGEST, LARGEST / 2)
     )
     assert_array_equal(huge, largest)
+    assert not np.array_equal(smaller, largest)
     assert np.isfinite(huge).all()
 
 

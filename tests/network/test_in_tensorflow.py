@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_lstmae.network.in_tensorflow import TensorFlowOperations, initial_weights
 from sklearn_lstmae.network.wiring import POOLINGS, Lstm, Network, Read, network_of
-from sklearn_lstmae.training.targets import make_drop
+from sklearn_lstmae.training.minibatch import make_drop
 
 LENGTHS = [4, 1, 3]
 K, B = 4, 3

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_lstmae import _container as container
+from sklearn_lstmae import _file_container as container
 from sklearn_lstmae.network.architecture import Architecture
 from sklearn_lstmae.network.in_numpy import NumpyOperations
 from sklearn_lstmae.network.wiring import (

@@ -12,7 +12,7 @@ from sklearn_lstmae import (
     LSTMAutoencoderDetector,
     LSTMAutoencoderTransformer,
 )
-from sklearn_lstmae._container import ArraySpec
+from sklearn_lstmae._file_container import ArraySpec
 from sklearn_lstmae.saving.checks import ESTIMATORS
 
 # Two epochs are often no better than the mean: the warning is right.

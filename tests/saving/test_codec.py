@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator
 
-from sklearn_lstmae import _container as container
+from sklearn_lstmae import _file_container as container
 from sklearn_lstmae.saving.codec import Reader, Writer
 
 

@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from sklearn_lstmae import LSTMAutoencoderTransformer, export_onnx, save
-from sklearn_lstmae import _container as container
+from sklearn_lstmae import _file_container as container
 from sklearn_lstmae.training.state import TrainingProgress, TrainingState
 
 # Drawn weights are no better than the mean: the warning says the truth.

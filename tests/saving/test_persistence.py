@@ -32,7 +32,7 @@ from sklearn_lstmae import (
     load,
     save,
 )
-from sklearn_lstmae import _container as container
+from sklearn_lstmae import _file_container as container
 from sklearn_lstmae.saving import codec, persistence
 
 # Two epochs are often no better than the mean: the warning says the truth.

@@ -13,9 +13,9 @@ from sklearn.model_selection import GridSearchCV
 
 from sklearn_lstmae import LSTMAutoencoderClassifier, LSTMAutoencoderTransformer
 from sklearn_lstmae.network.wiring import network_of
-from sklearn_lstmae.training.autoencoder import Autoencoding
-from sklearn_lstmae.training.classifier import Classifying
 from sklearn_lstmae.training.compiled import compile_once, training_steps
+from sklearn_lstmae.training.objectives.autoencoder import Autoencoding
+from sklearn_lstmae.training.objectives.classifier import Classifying
 from sklearn_lstmae.training.saliency import mean_saliency
 from sklearn_lstmae.training.steps import Recipe, TrainingSteps
 
@@ -271,7 +271,7 @@ from sklearn_lstmae.sequences.batch import Sequences
 from sklearn_lstmae.sequences.frames import FrameReader
 from sklearn_lstmae.sequences.scaling import Scaling
 from sklearn_lstmae.training import loop
-from sklearn_lstmae.training.autoencoder import Autoencoding
+from sklearn_lstmae.training.objectives.autoencoder import Autoencoding
 from sklearn_lstmae.training.plan import TrainingPlan
 from sklearn_lstmae.training.state import TrainingProgress
 

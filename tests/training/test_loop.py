@@ -13,8 +13,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_lstmae.inference.coder import Coder
 from sklearn_lstmae.training import loop as training
-from sklearn_lstmae.training.autoencoder import Autoencoding
-from sklearn_lstmae.training.classifier import Classifying
 from sklearn_lstmae.training.loop import (
     draw_order,
     fresh_state,
@@ -22,6 +20,8 @@ from sklearn_lstmae.training.loop import (
     train,
     uses_xla,
 )
+from sklearn_lstmae.training.objectives.autoencoder import Autoencoding
+from sklearn_lstmae.training.objectives.classifier import Classifying
 from sklearn_lstmae.training.state import TrainingProgress, TrainingState
 
 LENGTHS = [5, 1, 4, 3, 5, 2, 5, 4, 1, 5]

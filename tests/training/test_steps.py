@@ -9,11 +9,11 @@ import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_lstmae.training.autoencoder import Autoencoding
-from sklearn_lstmae.training.classifier import Classifying
 from sklearn_lstmae.training.compiled import training_steps
+from sklearn_lstmae.training.minibatch import make_drop
+from sklearn_lstmae.training.objectives.autoencoder import Autoencoding
+from sklearn_lstmae.training.objectives.classifier import Classifying
 from sklearn_lstmae.training.steps import SEEDS, Recipe, Shard
-from sklearn_lstmae.training.targets import make_drop
 
 WAYS = pytest.mark.parametrize(
     ("shards", "xla"),

@@ -12,8 +12,8 @@ from sklearn_lstmae.network._tensorflow import tf
 from sklearn_lstmae.network.architecture import Architecture
 from sklearn_lstmae.network.wiring import Dense, network_of
 
+from ..minibatch import frame_arrays, frame_specs
 from .autoencoder import read_in_training
-from .targets import frame_arrays, frame_specs
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn_lstmae.inference.coder import Coder
 from sklearn_lstmae.network.in_keras import build_model
 from sklearn_lstmae.network.wiring import network_of
-from sklearn_lstmae.training.classifier import Classifying
+from sklearn_lstmae.training.objectives.classifier import Classifying
 from sklearn_lstmae.training.steps import Shard
 
 LENGTHS = [5, 1, 4, 3]

@@ -11,18 +11,15 @@ from sklearn_lstmae.network.in_tensorflow import TensorFlowOperations
 from sklearn_lstmae.network.wiring import network_of
 from sklearn_lstmae.sequences.tasks import TASKS
 
-from .targets import (
-    count_observed,
-    frame_arrays,
-    frame_specs,
+from ..losses import (
     in_decoder_order,
     mix_own,
     previous_frames,
     sample_code,
     summed_divergence,
     summed_loss,
-    take_minibatch,
 )
+from ..minibatch import count_observed, frame_arrays, frame_specs, take_minibatch
 
 # Numbers of seeds, see `steps.Shard`.
 NOISE, CODE, OWN = 63, 62, 60

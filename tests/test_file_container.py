@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from sklearn_lstmae import _container as container
+from sklearn_lstmae import _file_container as container
 
 RNG = np.random.default_rng(0)
 ARRAYS = {
@@ -389,7 +389,7 @@ def test_a_full_disk_is_an_error_that_names_the_file(written):
     code = """
         import resource, signal, sys
         import numpy as np
-        from sklearn_lstmae import _container as container
+        from sklearn_lstmae import _file_container as container
 
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
@@ -410,7 +410,7 @@ def test_a_killed_write_leaves_the_old_file_alone(step, written):
     code = """
         import signal, sys, time
         import numpy as np
-        from sklearn_lstmae import _container as container
+        from sklearn_lstmae import _file_container as container
 
         signal.alarm(int(sys.argv[3]))  # else a line that does not come is waited for for ever
 

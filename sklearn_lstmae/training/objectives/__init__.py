@@ -1,0 +1,1 @@
+"""What a training learns: one module for each `steps.Objective`."""
