@@ -29,7 +29,7 @@ KIND = "checkpoint"
 NAME = re.compile(r"checkpoint-(\d{6,})\.lstmae")
 LOCK = ".sklearn_lstmae-lock"
 
-# Parameters that do not say what is progress. The seed stands for random_state.
+# Parameters that do not change what is trained. The seed stands for random_state.
 IRRELEVANT = {"checkpoint_dir", "resume", "warm_start", "random_state", "verbose"}
 
 # Packages of another version may make other bits.

@@ -13,6 +13,8 @@ import numpy as np
 from sklearn_lstmae.network._tensorflow import tf
 from sklearn_lstmae.network.architecture import Architecture
 
+EPSILON = np.finfo(np.float32).eps
+
 
 def frame_specs(architecture: Architecture):
     """Specifications of the arrays that `frame_arrays` makes."""
@@ -109,6 +111,7 @@ def make_drop(rate, seed):
         uniform = tf.random.stateless_uniform(
             tf.shape(inputs)[-2:], [seed[0] + next(site), seed[1]]
         )
-        return tf.where(uniform >= rate, inputs / (1.0 - rate), 0.0)
+        kept = tf.maximum(1.0 - rate, EPSILON)  # not 0, whose gradient would be NaN
+        return tf.where(uniform >= rate, inputs / kept, 0.0)
 
     return drop

@@ -168,7 +168,7 @@ SIGNS = np.array([[[1, 1]], [[1, -1]], [[-1, 1]], [[-1, -1]]], np.float32)
 
 def test_values_are_read_as_no_larger_than_the_largest(make_architecture, make_reader):
     """Which "relu" shows: "tanh" is saturated long before."""
-    case = Case(make_architecture(activation="relu"), make_reader)
+    case = Case(make_architecture(activation="relu", hidden_units=(20,)), make_reader)
     huge, largest, smaller = (
         case.coder.encode(case.reader(list(np.float32(value) * SIGNS)))
         for value in (1e36, LARGEST, LARGEST / 2)

@@ -182,3 +182,12 @@ def test_nothing_draws_from_a_global_generator(keeps_random_states):
         make_drop(0.5, tf.constant([1, 2]))(tf.ones((2, 3)))
         sample_code(tf.zeros((1, 2)), tf.zeros((1, 2)), tf.constant([1, 2]))
         mix_own(tf.zeros((1, 2, 3)), tf.ones((1, 2, 3)), 0.5, tf.constant([1, 2]))
+
+
+def test_a_rate_that_rounds_to_one_drops_all_and_has_a_gradient():
+    inputs = tf.ones((2, 3, 4))
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        dropped = make_drop(tf.constant(1 - 1e-9, tf.float32), tf.constant([1, 2]))(inputs)
+    assert_array_equal(dropped, np.zeros((2, 3, 4)))
+    assert_array_equal(tape.gradient(dropped, inputs), np.zeros((2, 3, 4)))
