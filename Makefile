@@ -6,16 +6,20 @@ BENCH   := .venv-bench
 QUALITY := .venv-quality
 INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help test demo lint format bench bench-quality bench-anomaly bench-variants bench-labels clean
+.PHONY: help test test-fast demo lint format bench bench-quality bench-anomaly bench-variants bench-labels clean
 
 help:
-	@echo "make test | demo | lint | format | clean"
+	@echo "make test | test-fast | demo | lint | format | clean"
 	@echo "make bench | bench-quality | bench-anomaly | bench-variants | bench-labels"
 
 # worksteal keeps tests of one file on one worker as long as both are busy, so that compiled
 # programs are reused, and still ends both at the same time.
 test: $(VENV)/test.stamp
 	$(VENV)/bin/python -m pytest -n $(WORKERS) --dist worksteal
+
+# A test is skipped as soon as it imports TensorFlow; conftest.py says how.
+test-fast: $(VENV)/test.stamp
+	$(VENV)/bin/python -m pytest -n $(WORKERS) --dist worksteal --without-tensorflow -r fE
 
 demo: $(VENV)/plot.stamp
 	$(VENV)/bin/python examples/plot_digits.py

@@ -1,27 +1,13 @@
-"""Settings that must stand before NumPy, scikit-learn or TensorFlow is imported; small networks.
+"""Small networks and data.
 
-Fixtures import what they need: scipy.sparse switches a warning off while it is imported, and pytest
-undoes that where it happens before tests are collected.
+Fixtures import what they need, as ``conftest.py`` in the root says.
 """
-
-import os
-
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("MPLBACKEND", "Agg")
-os.environ.setdefault("SCIPY_ARRAY_API", "1")  # else scikit-learn skips its array API check
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import contextlib
 import random
 
 import numpy as np
 import pytest
-from hypothesis import settings
-
-# The first example of a property compiles a network, so time limits per example say nothing.
-# The same commit tries the same examples everywhere.
-settings.register_profile("sklearn_lstmae", deadline=None, derandomize=True)
-settings.load_profile("sklearn_lstmae")
 
 SMALL = {
     "n_features": 2,

@@ -469,6 +469,7 @@ def test_the_mean_of_the_kinds_is_of_those_who_were_judged_on_all():
     assert found == [("machine, mean", "PCA"), ("walk, mean", "PCA"), ("walk, mean", "ours")]
 
 
+@pytest.mark.tensorflow
 def test_anomalies_are_measured_quickly_without_aeon(monkeypatch, capsys):
     monkeypatch.setattr(report, "save", None)
     anomaly_command.main(["--quick", "--only", "PCA", "ours, apart"])

@@ -145,6 +145,7 @@ SEARCH = """
 """
 
 
+@pytest.mark.tensorflow
 def test_a_search_in_two_processes_equals_one_in_one(tmp_path, monkeypatch):
     """Bits depend on the number of TensorFlow's threads; joblib gives its workers fewer."""
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")

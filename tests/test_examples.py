@@ -35,6 +35,7 @@ def run(arguments, folder):
     return process.stdout, {path.relative_to(folder) for path in set(folder.rglob("*")) - before}
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_runs_and_leaves_its_picture_only(example, tmp_path):
     folder = tmp_path / "checkout"
@@ -60,6 +61,7 @@ def in_document(pattern, document):
     return re.findall(pattern, (ROOT / document).read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_python_of_a_document_runs(document, tmp_path):
     blocks = in_document(r"^```python\n(.*?)^```", document)

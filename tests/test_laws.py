@@ -512,6 +512,7 @@ def run_python(code, *arguments):
     return run.stdout.splitlines()
 
 
+@pytest.mark.tensorflow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork on Windows")
 def test_after_a_fork_fit_is_refused_at_once_and_all_else_works():
     """TensorFlow, which learns, would hang; what uses a fitted network needs no TensorFlow."""

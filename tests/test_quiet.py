@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-# What tests/conftest.py sets for tests would hide what users get to see.
+# What conftest.py sets for tests would hide what users get to see.
 HIDING = {"TF_CPP_MIN_LOG_LEVEL", "SCIPY_ARRAY_API", "KERAS_BACKEND", "MPLBACKEND"}
 
 
@@ -31,6 +31,7 @@ def run_python(tmp_path):
     return run
 
 
+@pytest.mark.tensorflow
 def test_fits_of_several_architectures_are_silent(run_python):
     code = """
         import numpy as np

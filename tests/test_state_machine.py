@@ -301,7 +301,7 @@ class LifeOfADetector(Life):
 
 @pytest.mark.parametrize(
     ("life", "n_lives"),
-    [(LifeOfATransformer, 60), (LifeOfAClassifier, 12), (LifeOfADetector, 12)],
+    [(LifeOfATransformer, 50), (LifeOfAClassifier, 8), (LifeOfADetector, 8)],
     ids=["transformer", "classifier", "detector"],
 )
 def test_only_successful_steps_leave_a_trace(life, n_lives):
