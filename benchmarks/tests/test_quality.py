@@ -1,0 +1,153 @@
+"""How the default settings are judged."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import records
+from benchmarks.quality import __main__ as quality_command
+from benchmarks.quality import contenders, measures, sets
+from sklearn_lstmae import LSTMAutoencoderTransformer
+from sklearn_lstmae.datasets import make_waves
+
+TINY = {"hidden_units": (4,), "epochs": 1}
+
+
+def make_scores(ours, PCA, tutorial, rebuilt):
+    """Scores of all sets, each contender as good on each."""
+    accuracies = {"ours": ours, "PCA": PCA, "tutorial": tutorial}
+    scores = [
+        records.Scores(name, contender, {"accuracy": [value], "explained variance": [rebuilt]})
+        for name in quality_command.ALL
+        for contender, value in accuracies.items()
+    ]
+    scores += [records.Scores(name, "ceiling", {"explained variance": [1.0]}) for name in sets.LONG]
+    return scores + measures.average(scores)
+
+
+@pytest.mark.parametrize("contender", ["ours", "PCA", "tutorial", "raw"])
+def test_a_contender_is_judged(contender):
+    values = measures.Trials(TINY).run(contender, "digits", 0)
+    assert 0.2 < values["accuracy"] <= 1
+    assert -1 <= values["silhouette"] <= 1
+    assert values["seconds"] >= 0
+    assert ("explained variance" in values) == (contender != "raw")
+
+
+def test_the_tutorials_network_is_the_tutorials_with_any_settings():
+    split = sets.waves(10, 0)
+    scaled = contenders.Scaled(split)
+    settings = [{"epochs": 1}, {"epochs": 1, "dropout": 0.5, "conditional": True, "kl_weight": 1.0}]
+    one, other = (contenders.tutorial(split, scaled, 0, each).test for each in settings)
+    assert one.shape == (300, contenders.WIDTH)
+    np.testing.assert_array_equal(one, other)
+
+
+def test_too_few_rows_for_components():
+    X, y = make_waves(30, 10, 2, random_state=0)
+    split = sets.Split(X[:15], X[15:], y[:15], y[15:])
+    assert contenders.components(split, contenders.Scaled(split), 0, {}) is None
+
+
+# One epoch is often no better than the mean: the warning says the truth.
+@pytest.mark.filterwarnings("ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning")
+def test_explained_variance_is_the_score_of_the_library():
+    X, y = make_waves(40, 12, 2, min_timesteps=5, random_state=0)
+    split = sets.Split(X[:30], X[30:], y[:30], y[30:])
+    scaled = contenders.Scaled(split)
+    model = LSTMAutoencoderTransformer(random_state=0, **TINY).fit(split.X_train)
+    rebuilt = scaled.pad(model.reconstruct(split.X_test))
+    assert scaled.explained_variance(rebuilt) == pytest.approx(model.score(split.X_test), abs=1e-5)
+    assert scaled.explained_variance(scaled.test) == 1
+    assert not scaled.test[[len(x) < scaled.width for x in split.X_test], -1].any()
+
+
+def test_noise_cannot_be_explained():
+    [value] = measures.Trials({}).ceiling("waves250", 0).values()
+    variance = {"signal": 0.5, "noise": sets.NOISE**2}  # a sine's, and the noise's
+    assert value == pytest.approx(variance["signal"] / sum(variance.values()), abs=0.002)
+
+
+@pytest.mark.parametrize(("lengths", "equal"), [((2, 2), True), ((2, 3), False)])
+def test_a_ts_file_is_read(tmp_path, lengths, equal):
+    path = tmp_path / "set.ts"
+    rows = [
+        ":".join(",".join(f"{f}.{t}" for t in range(length)) for f in range(3)) + f":kind {length}"
+        for length in lengths
+    ]
+    path.write_text("# A comment: 1\n@classLabel true a b\n@data\n" + "\n".join(rows) + "\n")
+    X, y = sets.read_ts(path)
+    assert isinstance(X, np.ndarray) == equal
+    assert [x.shape for x in X] == [(length, 3) for length in lengths]
+    np.testing.assert_allclose(X[0], [[0.0, 1.0, 2.0], [0.1, 1.1, 2.1]])
+    assert list(y) == [f"kind {length}" for length in lengths]
+
+
+def test_a_set_of_aeon_says_where_it_comes_from(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match="BasicMotions is part of the package aeon"):
+        sets.SETS["BasicMotions"](0)
+
+
+def test_the_mean_is_over_the_sets_seed_by_seed():
+    scores = [
+        records.Scores("digits", "ours", {"accuracy": [0.5, 0.7]}),
+        records.Scores("BasicMotions", "ours", {"accuracy": [0.7, 1.0]}),
+        records.Scores("waves250", "ours", {"accuracy": [0.0, 0.0]}),
+        records.Scores("digits", "PCA", {"accuracy": [0.5, 0.7]}),
+        records.Scores("BasicMotions", "PCA", {}),
+    ]
+    [mean] = measures.average(scores)
+    assert mean.contender == "ours"
+    assert mean.values == {"accuracy": pytest.approx([0.6, 0.85])}
+    assert measures.average(scores[2:3]) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "met"),
+    [
+        ((0.95, 0.90, 0.85, 0.85), [True, True, True, True, True]),
+        ((0.92, 0.90, 0.85, 0.85), [False, False, True, True, True]),
+        ((0.87, 0.90, 0.75, 0.75), [False, True, False, False, False]),
+    ],
+)
+def test_the_goals_of_quality(values, met):
+    assert [verdict.met for verdict in measures.judge(make_scores(*values))] == met
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("epochs=3", ("epochs", 3)),
+        ("hidden_units=(4, 4)", ("hidden_units", (4, 4))),
+        ("scaling=None", ("scaling", None)),
+        ("loss=huber", ("loss", "huber")),
+    ],
+)
+def test_settings_on_the_command_line(text, expected):
+    assert quality_command.setting(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--set", "epoch=3"], "Invalid parameter 'epoch'"),
+        (["--sets", "digit"], "invalid choice: 'digit'"),
+        (["--only", "our"], "invalid choice: 'our'"),
+        (["--seeds", "0"], "--seeds 0 is less than 1"),
+    ],
+)
+def test_a_choice_that_is_none_is_refused(capsys, options, message):
+    with pytest.raises(SystemExit):
+        quality_command.main(options)
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("options", "whole"), [([], True), (["--set", "epochs=3"], False)])
+def test_only_the_whole_measurement_is_kept(monkeypatch, capsys, kept, make_record, options, whole):
+    monkeypatch.setattr(quality_command, "measure", lambda *choice: make_record())
+    quality_command.main(options)
+    assert kept == ({"quality": make_record(), "README.md": command.SHOWN} if whole else {})
+    assert "| another | 1.000 | n/a |" in capsys.readouterr().out
