@@ -7,7 +7,7 @@ from benchmarks import __main__ as command
 from benchmarks import records
 from benchmarks.anomaly import __main__ as anomaly_command
 from benchmarks.anomaly import contenders, measures, sets
-from sklearn_lstmae.datasets import make_anomalous_record
+from benchmarks.anomaly.generators import make_anomalous_record
 
 
 @pytest.fixture
