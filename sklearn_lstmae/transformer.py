@@ -81,9 +81,9 @@ class LSTMAutoencoderTransformer(
         ``hidden_units=()`` with "hidden", ``decoder_start="input"``, ``time_encoding=False`` and
         ``reverse_target=False`` is the network of most tutorials.
 
-    pooling : {"last", "mean", "last_mean"}, default="last_mean"
-        What a dense bottleneck sees of the encoder's outputs: the last ones, their mean over the
-        frames of the sequence, or both.
+    pooling : {"last", "mean", "last_mean", "all"}, default="last_mean"
+        Input of a dense bottleneck: the last outputs of the encoder, their mean over the frames of
+        the sequence, or both. "all" is last, mean, maximum, minimum and deviation.
 
     objective : {"reconstruct", "predict", "composite"}, default="reconstruct"
         What is decoded from the code: the sequence itself, what comes next, or both, by two

@@ -31,7 +31,7 @@ class Architecture:
     hidden_units: tuple[int, ...]
     bidirectional: bool
     bottleneck: str  # "dense", "hidden", "cell" or "hidden_cell"
-    pooling: str  # "last", "mean" or "last_mean"
+    pooling: str  # "last", "mean", "last_mean" or "all"
     reverse_target: bool
     decoder_start: str  # "input", "state" or "input_state"
     time_encoding: bool

@@ -8,7 +8,7 @@ from sklearn_lstmae.sequences.tasks import TASKS
 
 from ._tensorflow import check_process, keras
 from .architecture import FREQUENCIES, Architecture
-from .wiring import TIMES, Lstm, Operations, Read, network_of
+from .wiring import LEAST_VARIANCE, TIMES, Lstm, Operations, Read, network_of
 
 ops = keras.ops
 
@@ -19,7 +19,23 @@ def _mean(values, mask):
     return ops.sum(values * weight, 1) / ops.maximum(ops.sum(weight, 1), 1.0)
 
 
-POOL = {"mean": _mean}
+def _maximum(values, mask):
+    """(n, K, D), (n, K) -> (n, D)."""
+    return ops.max(ops.where(mask[:, :, None], values, -float("inf")), 1)
+
+
+def _minimum(values, mask):
+    """(n, K, D), (n, K) -> (n, D)."""
+    return -_maximum(-values, mask)
+
+
+def _deviation(values, mask):
+    """(n, K, D), (n, K) -> (n, D)."""
+    variance = _mean(ops.square(values - _mean(values, mask)[:, None]), mask)
+    return ops.sqrt(variance + LEAST_VARIANCE)
+
+
+POOL = {"mean": _mean, "maximum": _maximum, "minimum": _minimum, "deviation": _deviation}
 
 
 class KerasOperations(Operations):

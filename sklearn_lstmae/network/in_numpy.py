@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .architecture import FREQUENCIES, Architecture
-from .wiring import TIMES, Lstm, Operations, Read, network_of
+from .wiring import LEAST_VARIANCE, TIMES, Lstm, Operations, Read, network_of
 
 FORWARDS, BACKWARDS = slice(None), slice(None, None, -1)
 
@@ -27,7 +27,25 @@ def _mean(values, mask):
     return total / np.maximum(mask.sum(0), 1).astype(np.float32)
 
 
-POOL = {"mean": _mean}
+def _maximum(values, mask):
+    """(K, D, B), (K, B) or None -> (D, B)."""
+    if mask is None:
+        return values.max(0)
+    return np.where(mask[:, np.newaxis], values, np.float32(-np.inf)).max(0)
+
+
+def _minimum(values, mask):
+    """(K, D, B), (K, B) or None -> (D, B)."""
+    return -_maximum(-values, mask)
+
+
+def _deviation(values, mask):
+    """(K, D, B), (K, B) or None -> (D, B)."""
+    variance = _mean(np.square(values - _mean(values, mask)), mask)
+    return np.sqrt(variance + np.float32(LEAST_VARIANCE))
+
+
+POOL = {"mean": _mean, "maximum": _maximum, "minimum": _minimum, "deviation": _deviation}
 
 
 class NumpyOperations(Operations):

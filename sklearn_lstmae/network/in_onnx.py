@@ -12,7 +12,7 @@ import numpy as np
 
 from .architecture import FREQUENCIES, Architecture
 from .onnx_graph import Graph
-from .wiring import Operations, Read, network_of
+from .wiring import LEAST_VARIANCE, Operations, Read, network_of
 
 
 def _mean(graph, values, lengths, real):
@@ -22,7 +22,26 @@ def _mean(graph, values, lengths, real):
     return graph.add("Div", total, graph.cast(graph.add("Unsqueeze", lengths, [1]), np.float32))
 
 
-POOL = {"mean": _mean}
+def _maximum(graph, values, lengths, real):
+    """(K, n, D), (n,), (K, n, 1) -> (n, D)."""
+    values = graph.add("Where", real, values, np.float32(-np.inf))
+    return graph.add("ReduceMax", values, axes=[0], keepdims=0)
+
+
+def _minimum(graph, values, lengths, real):
+    """(K, n, D), (n,), (K, n, 1) -> (n, D)."""
+    values = graph.add("Where", real, values, np.float32(np.inf))
+    return graph.add("ReduceMin", values, axes=[0], keepdims=0)
+
+
+def _deviation(graph, values, lengths, real):
+    """(K, n, D), (n,), (K, n, 1) -> (n, D)."""
+    difference = graph.add("Sub", values, _mean(graph, values, lengths, real))
+    variance = _mean(graph, graph.add("Mul", difference, difference), lengths, real)
+    return graph.add("Sqrt", graph.add("Add", variance, np.float32(LEAST_VARIANCE)))
+
+
+POOL = {"mean": _mean, "maximum": _maximum, "minimum": _minimum, "deviation": _deviation}
 
 
 class OnnxOperations(Operations):

@@ -11,7 +11,7 @@ import numpy as np
 from ._tensorflow import tf
 from .architecture import FREQUENCIES, Architecture
 from .lstm import Recurrence
-from .wiring import TIMES, Network, Operations, Read, network_of
+from .wiring import LEAST_VARIANCE, TIMES, Network, Operations, Read, network_of
 
 
 def _mean(values, mask):
@@ -20,7 +20,27 @@ def _mean(values, mask):
     return tf.reduce_sum(values * weight, 0) / tf.maximum(tf.reduce_sum(weight, 0), 1.0)
 
 
-POOL = {"mean": _mean}
+def _maximum(values, mask):
+    """(K, B, D), (K, B, 1) -> (B, D), 0 for a sequence that is absent.
+
+    Frames that share the maximum share its gradient equally.
+    """
+    maximum = tf.reduce_max(tf.where(mask, values, values.dtype.min), 0)
+    return tf.where(tf.reduce_any(mask, 0), maximum, 0.0)
+
+
+def _minimum(values, mask):
+    """(K, B, D), (K, B, 1) -> (B, D), 0 for a sequence that is absent."""
+    return -_maximum(-values, mask)
+
+
+def _deviation(values, mask):
+    """(K, B, D), (K, B, 1) -> (B, D)."""
+    variance = _mean(tf.square(values - _mean(values, mask)), mask)
+    return tf.sqrt(variance + LEAST_VARIANCE)
+
+
+POOL = {"mean": _mean, "maximum": _maximum, "minimum": _minimum, "deviation": _deviation}
 
 
 class TensorFlowOperations(Operations):

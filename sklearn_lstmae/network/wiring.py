@@ -17,7 +17,16 @@ from .architecture import TIME_WAVELENGTHS, Architecture
 
 # What a dense bottleneck sees of the encoder's outputs: "last" is the last state, all others
 # are statistics over the real frames, `Operations.pool`.
-POOLINGS = {"last": ("last",), "mean": ("mean",), "last_mean": ("last", "mean")}
+POOLINGS = {
+    "last": ("last",),
+    "mean": ("mean",),
+    "last_mean": ("last", "mean"),
+    "all": ("last", "mean", "maximum", "minimum", "deviation"),
+}
+
+# Added to a variance below the root of a deviation, whose gradient would be infinite where all
+# frames are equal, as they are in a sequence of one frame.
+LEAST_VARIANCE = 1e-6
 
 # What a decoder reads of the time -> columns: sine and cosine of each of `TIME_WAVELENGTHS`; 1 for
 # the first frame and 0 for the others; nothing.
