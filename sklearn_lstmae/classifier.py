@@ -380,7 +380,8 @@ class LSTMAutoencoderClassifier(
         check_is_fitted(self)
         model = fitted_model(self.autoencoder_)
         reader = model.read(self, X)
-        return ClassScores(model.architecture.encoder, self.weights_).scores(reader)
+        scores = ClassScores(model.architecture.encoder, self.weights_, model.append_states)
+        return scores.scores(reader)
 
 
 def take_over_columns(estimator, other):

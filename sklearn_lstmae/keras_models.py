@@ -22,6 +22,8 @@ import numpy as np
 from sklearn.utils import ClassifierTags, RegressorTags
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_lstmae.fitting.model import fitted_model
+
 
 class EstimatorTags:
     """First base of a subclass of scikeras' estimators: tells scikit-learn what they are.
@@ -151,7 +153,10 @@ def _build(transformer, n_outputs, activation, *, hidden_units, trainable):
     values = x[:, :, None] if is_flat else x  # (n, T, F)
     scaled, statistics = _scale(keras.ops, transformer, values)
     mask = keras.ops.ones_like(values[:, :, 0], dtype="bool")
-    code = keras.ops.concatenate([encoder([scaled, mask]), *statistics], -1)
+    encoded = encoder([scaled, mask])
+    width = fitted_model(transformer).architecture.code_width
+    parts = [encoded[:, :width], *statistics, encoded[:, width:]]
+    code = keras.ops.concatenate(parts, -1)
     for width in hidden_units:
         code = keras.layers.Dense(width, activation="relu")(code)
     return keras.Model(x, keras.layers.Dense(n_outputs, activation=activation)(code))

@@ -20,6 +20,7 @@ from sklearn_lstmae.displays._drawing import (
     places_of,
     whole_numbers,
 )
+from sklearn_lstmae.fitting.model import fitted_model
 
 
 class LatentDisplay:
@@ -239,8 +240,8 @@ class LatentTraversalDisplay:
         display : LatentTraversalDisplay
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        codes = np.asarray(estimator.transform(X), dtype=np.float64)  # (N, L)
-        width = codes.shape[1]
+        width = fitted_model(estimator).n_decoded
+        codes = np.asarray(estimator.transform(X), dtype=np.float64)[:, :width]  # (N, L)
         moves = np.multiply.outer(codes.std(axis=0), np.asarray(deviations, np.float64))  # (L, M)
         moved = codes.mean(axis=0) + np.eye(width)[:, np.newaxis] * moves[:, :, np.newaxis]
         decoded = estimator.inverse_transform(moved.reshape(-1, width), lengths=length)

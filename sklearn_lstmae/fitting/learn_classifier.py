@@ -45,7 +45,7 @@ def learn_classes(model, plan: TrainingPlan, learning, validation=None, *, repor
 
     architecture, encoder = model.architecture.encoder, model.encoder_weights
     shares = np.array(plan.term_weights[:-1])
-    codes = Coder(architecture, encoder).encode(learning)
+    codes = Coder(architecture, encoder).encode(learning, model.append_states)
     center, scale = mean_and_deviation(codes)
     head = regress(learning.classes, shares, (codes - center) / scale)
     weights = [array.astype(np.float32) for array in head]
@@ -58,11 +58,12 @@ def learn_classes(model, plan: TrainingPlan, learning, validation=None, *, repor
         return [*(tuned or encoder), *unscale(kernel, bias, center, scale)]
 
     def measure(rows, weights):
-        loss, accuracy = ClassScores(architecture, whole(weights)).judge(rows, shares)
+        scores = ClassScores(architecture, whole(weights), model.append_states)
+        loss, accuracy = scores.judge(rows, shares)
         return {"val_loss": loss, "val_accuracy": accuracy}
 
     progress = train(
-        Classifying(architecture, codes.shape[1], len(shares), fine_tune),
+        Classifying(architecture, codes.shape[1], len(shares), model.append_states, fine_tune),
         plan,
         reader,
         TrainingProgress(TrainingState(weights)),
@@ -71,12 +72,13 @@ def learn_classes(model, plan: TrainingPlan, learning, validation=None, *, repor
         report=report.listener(lambda weights: {"weights_": whole(weights)}),
     )
     weights = whole(progress.weights)
+    scores = ClassScores(architecture, weights, model.append_states)
     return {
         "weights_": weights,
         "history_": progress.history,
         "n_epochs_": progress.n_epochs,
         "best_epoch_": progress.best_epoch,
-        "loss_": ClassScores(architecture, weights).judge(learning, shares)[0],
+        "loss_": scores.judge(learning, shares)[0],
         "baseline_loss_": entropy(shares, learning.classes),
     }
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -27,6 +26,8 @@ class FittedModel:
     horizon : int or None
     layout, missing, loss : str
         As the configuration has them.
+    append_states : bool
+        Whether statistics of the encoder's outputs are appended to a code.
     n_timesteps : int
         Longest sequence of ``fit``.
     """
@@ -38,6 +39,7 @@ class FittedModel:
     layout: str
     missing: str
     loss: str
+    append_states: bool
     n_timesteps: int
 
     @classmethod
@@ -49,6 +51,7 @@ class FittedModel:
             Architecture.from_dict(configuration["architecture"]),
             attributes.get("weights_", []),
             Scaling(configuration["scaling"], attributes["mean_"], attributes["scale_"]),
+            append_states=configuration.get("append_states", False),  # files of before have none
             n_timesteps=attributes["n_timesteps_"],
             **{name: configuration[name] for name in settings},
         )
@@ -69,10 +72,24 @@ class FittedModel:
         return self.weights[: len(network_of(self.architecture.encoder).shapes)]
 
     @property
-    def n_columns(self):
-        """Columns of a code, with those that a scaling appends."""
+    def n_decoded(self):
+        """Columns that `decode` reads: those of a code, and those that a scaling appends."""
         appended = 2 * self.architecture.n_features if self.scaling.kind == "sequence" else 0
         return self.architecture.code_width + appended
+
+    @property
+    def n_columns(self):
+        """Columns of what `encode` returns."""
+        return self.n_decoded + (self.encoder.states_width if self.append_states else 0)
+
+    @property
+    def encoder(self):
+        """The `wiring.Encoder`."""
+        return network_of(self.architecture).encoder
+
+    def encode(self, reader):
+        """Codes with all that is appended to them: (N, n_columns) float32."""
+        return self.coder.encode(reader, self.append_states)
 
     def read(self, estimator, X, tasks=(), as_trained=False):
         """Validate X as a method of an estimator takes it, and make its reader."""
@@ -98,15 +115,12 @@ class FittedModel:
             classes=classes,
         )
 
-    def split(self, codes):
-        """Codes (N, C), and what a scaling appended to them (N, 2 * F) or None."""
-        codes, statistics = np.split(codes, [self.architecture.code_width], axis=1)
-        return codes, statistics if statistics.size else None
-
     def decode(self, codes, lengths, task):
         """Sequences in original units, padding undefined: (N, *), (N,) -> (N, T, F)."""
-        codes, statistics = self.split(codes)
-        return self.scaling.invert(self.coder.decode(codes, lengths, task), statistics)
+        width = self.architecture.code_width
+        codes, statistics = codes[:, :width], codes[:, width : self.n_decoded]
+        values = self.coder.decode(codes, lengths, task)
+        return self.scaling.invert(values, statistics if statistics.size else None)
 
 
 def fitted_model(estimator):

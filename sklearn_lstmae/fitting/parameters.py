@@ -141,6 +141,7 @@ def configure(estimator, sequences):
             "conditional": bool(estimator.conditional),
             "variational": bool(estimator.kl_weight > 0),
         },
+        "append_states": bool(estimator.append_states),
         "horizon": None if estimator.horizon is None else int(estimator.horizon),
         "layout": sequences.layout,
         "loss": estimator.loss,

@@ -30,13 +30,17 @@ class Coder:
         self._network = network_of(architecture)
         self._operations = NumpyOperations(architecture, weights)
 
-    def encode(self, reader: FrameReader):
-        """Codes of all sequences: (N, C) float32, the statistics of a scaling appended."""
+    def encode(self, reader: FrameReader, append_states=False):
+        """Codes of all sequences: (N, C) float32.
+
+        The statistics of a scaling are appended, then, if asked for, those of the states.
+        """
 
         def encode_rows(rows, n_frames):
             block = reader.read(rows, n_frames)
-            codes = self.encode_block(block.frames(block.past))
-            return codes if block.statistics is None else np.hstack([codes, block.statistics])
+            code, *states = self.encode_block(block.frames(block.past), append_states)
+            scaling = [] if block.statistics is None else [block.statistics]
+            return np.hstack([code, *scaling, *states])
 
         blocks = row_blocks(self.architecture, reader.n_frames)
         return in_place(blocks, on_all_cores(encode_rows, blocks), len(reader))
@@ -70,7 +74,7 @@ class Coder:
 
         def output_of(rows, n_frames):
             block = reader.read(rows, n_frames)
-            codes = self.encode_block(block.frames(block.past))
+            [codes] = self.encode_block(block.frames(block.past))
             outputs = {}
             for task, target in block.targets.items():
                 n_frames = target.n_timesteps // reader.patch_size
@@ -102,8 +106,8 @@ class Coder:
         total, count = np.moveaxis(np.sum(self.map_outputs(reader, sums), axis=0), 2, 0)
         return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0).T
 
-    def encode_block(self, frames: Frames):
-        """Codes of at most `blocks.block_rows` sequences: (b, C)."""
+    def encode_block(self, frames: Frames, append_states=False):
+        """Codes (b, C) of at most `blocks.block_rows` sequences and, if asked for, their states."""
         n_rows, n_frames = frames.values.shape[:2]
         width, places = block_width(self.architecture, n_frames), places_of(n_rows)
         values, indicators = (
@@ -115,9 +119,13 @@ class Coder:
         ends = np.full(width, n_frames)
         ends[places] = self.architecture.n_frames(frames.lengths)
         mask = None if (ends == n_frames).all() else np.arange(n_frames)[:, np.newaxis] < ends
+        encoder = self._network.encoder
         with np.errstate(all="ignore"):
-            code = self._network.encoder.encode(self._operations, (values, indicators), mask)
-        return np.ascontiguousarray(code[:, places].T)
+            if append_states:
+                parts = encoder.encode_with_states(self._operations, (values, indicators), mask)
+            else:
+                parts = [encoder.encode(self._operations, (values, indicators), mask)]
+        return [np.ascontiguousarray(part[:, places].T) for part in parts]
 
     def decode_block(self, codes, lengths, n_frames, task="reconstruct"):
         """Frames of at most `blocks.block_rows` codes in the order of time: (b, K, P * F)."""
@@ -146,15 +154,18 @@ class ClassScores:
         Without decoders.
     weights : list of arrays
         Those of the encoder, kernel (C, G) and bias (G,).
+    reads_states : bool
+        Whether the statistics of the states are among the C columns.
     """
 
-    def __init__(self, architecture: Architecture, weights):
+    def __init__(self, architecture: Architecture, weights, reads_states=False):
         *encoder, self._kernel, self._bias = weights
-        self._coder = Coder(architecture, encoder)
+        self._coder, self._reads_states = Coder(architecture, encoder), reads_states
 
     def scores(self, reader: FrameReader):
         """Logarithms of the probabilities of classes, up to a constant: (N, G) float64."""
-        return linear(self._coder.encode(reader), self._kernel, self._bias)
+        columns = self._coder.encode(reader, self._reads_states)
+        return linear(columns, self._kernel, self._bias)
 
     def judge(self, reader: FrameReader, shares):
         """Mean cross-entropy, each class weighted by its share (G,), and accuracy: two numbers."""

@@ -136,16 +136,17 @@ def parts_of(architecture: Architecture):
     return ["encoder", *decoders, "autoencoder"]
 
 
-def build_model(architecture: Architecture, weights, part, n_timesteps):
+def build_model(architecture: Architecture, weights, part, n_timesteps, append_states=False):
     """A fresh Keras model of one part with these weights.
 
-    ``n_timesteps`` is the longest output of a conditional decoder.
+    ``n_timesteps`` is the longest output of a conditional decoder. With ``append_states`` the
+    encoder outputs the statistics of its states after the code.
     """
     check_process()
     operations = KerasOperations(architecture, weights)
     models = {}
     if part in ("encoder", "autoencoder"):
-        models["encoder"] = _build_encoder(architecture, operations)
+        models["encoder"] = _build_encoder(architecture, operations, append_states)
     for task in architecture.decoders:
         name = TASKS[task].keras_name
         if part in (name, "autoencoder"):
@@ -153,14 +154,14 @@ def build_model(architecture: Architecture, weights, part, n_timesteps):
     if part != "autoencoder":
         return models[part]
     x, mask = models["encoder"].inputs
-    code = models["encoder"]([x, mask])
+    code = models["encoder"]([x, mask])[:, : architecture.code_width]
     outputs = {t: models[TASKS[t].keras_name]([code, mask]) for t in architecture.decoders}
     only = next(iter(outputs.values()))
     return keras.Model([x, mask], outputs if len(outputs) > 1 else only, name="autoencoder")
 
 
-def _build_encoder(architecture, operations):
-    """(n, T, F), (n, T) -> (n, C)."""
+def _build_encoder(architecture, operations, append_states):
+    """(n, T, F), (n, T) -> (n, C), with statistics of the states after the code or not."""
     x = keras.Input((None, architecture.n_features), name="x")
     mask = keras.Input((None,), dtype="bool", name="mask")
     real = ops.cast(mask, "float32")[:, :, None]  # (n, T, 1)
@@ -171,7 +172,11 @@ def _build_encoder(architecture, operations):
     elif architecture.patch_size > 1:
         series.append(_to_frames(real, architecture))
     encoder = network_of(architecture).encoder
-    code = encoder.encode(operations, series, _frame_mask(mask, architecture))
+    arguments = operations, series, _frame_mask(mask, architecture)
+    if append_states:
+        code = ops.concatenate(encoder.encode_with_states(*arguments), -1)
+    else:
+        code = encoder.encode(*arguments)
     return keras.Model([x, mask], code, name="encoder")
 
 

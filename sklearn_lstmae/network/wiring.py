@@ -24,9 +24,12 @@ POOLINGS = {
     "all": ("last", "mean", "maximum", "minimum", "deviation"),
 }
 
+# Statistics that ``append_states`` appends to a code, of each output of the last LSTM layer.
+STATES = ("mean", "deviation", "maximum", "minimum")
+
 # Added to a variance below the root of a deviation, whose gradient would be infinite where all
 # frames are equal, as they are in a sequence of one frame.
-LEAST_VARIANCE = 1e-6
+LEAST_VARIANCE = 1e-12
 
 # What a decoder reads of the time -> columns: sine and cosine of each of `TIME_WAVELENGTHS`; 1 for
 # the first frame and 0 for the others; nothing.
@@ -148,6 +151,15 @@ class Encoder:
                 self.spread = Dense("log_variance", width, architecture.latent_dim)
         else:
             self.bottleneck = Lstm("bottleneck", width, architecture.latent_dim)
+        # The LSTM layers, a state bottleneck among them: of each its ways.
+        self.recurrent = list(self.hidden)
+        if isinstance(self.bottleneck, Lstm):
+            self.recurrent.append([self.bottleneck])
+
+    @property
+    def states_width(self):
+        """Columns of the statistics of `encode_with_states`."""
+        return len(STATES) * sum(layer.units for layer in self.recurrent[-1])
 
     @property
     def layers(self):
@@ -157,25 +169,43 @@ class Encoder:
 
     def encode(self, ops, series, mask):
         """The code, of a variational encoder its mean: a vector."""
-        pooled = self.pool(ops, series, mask)
-        is_dense = self.architecture.bottleneck == "dense"
-        return ops.dense(self.bottleneck, pooled) if is_dense else pooled
+        outputs, states = self._run(ops, series, mask)
+        return self._code_of(ops, outputs, states, mask)
+
+    def encode_with_states(self, ops, series, mask):
+        """The code, and the statistics `STATES` of the outputs of the last LSTM layer: vectors."""
+        outputs, states = self._run(ops, series, mask)
+        statistics = ops.join([ops.pool(kind, outputs, mask) for kind in STATES])
+        return self._code_of(ops, outputs, states, mask), statistics
 
     def pool(self, ops, series, mask):
         """What a dense bottleneck reads; with a state bottleneck the code itself."""
+        outputs, states = self._run(ops, series, mask)
+        return self._pool(ops, outputs, states, mask)
+
+    def _run(self, ops, series, mask):
+        """The series that the last LSTM layer outputs, one each way, and its last states."""
         read = Read(series=tuple(series))
-        for ways in self.hidden:
+        for ways in self.recurrent:
             read = ops.drop(read)
             runs = [ops.lstm(layer, read, mask=mask) for layer in ways]
             read = Read(series=tuple(outputs for outputs, _ in runs))
+        return read.series, [state for _, state in runs]
+
+    def _code_of(self, ops, outputs, states, mask):
+        pooled = self._pool(ops, outputs, states, mask)
+        is_dense = self.architecture.bottleneck == "dense"
+        return ops.dense(self.bottleneck, pooled) if is_dense else pooled
+
+    def _pool(self, ops, outputs, states, mask):
         if self.architecture.bottleneck == "dense":
-            last = [hidden for _, (hidden, _) in runs]
+            last = [hidden for hidden, _ in states]
             kinds = POOLINGS[self.architecture.pooling]
-            pooled = [last if k == "last" else [ops.pool(k, read.series, mask)] for k in kinds]
+            pooled = [last if k == "last" else [ops.pool(k, outputs, mask)] for k in kinds]
             return ops.join([vector for vectors in pooled for vector in vectors])
-        _, (hidden, cell) = ops.lstm(self.bottleneck, ops.drop(read), mask=mask)
-        states = {"hidden": [hidden], "cell": [cell], "hidden_cell": [hidden, cell]}
-        return ops.join(states[self.architecture.bottleneck])
+        [(hidden, cell)] = states
+        parts = {"hidden": [hidden], "cell": [cell], "hidden_cell": [hidden, cell]}
+        return ops.join(parts[self.architecture.bottleneck])
 
 
 class Decoder:

@@ -20,12 +20,13 @@ from sklearn_lstmae._sklearn import (
 )
 from sklearn_lstmae.classifier import LSTMAutoencoderClassifier
 from sklearn_lstmae.detector import SCORES, LSTMAutoencoderDetector
+from sklearn_lstmae.fitting.model import FittedModel, unfrozen
 from sklearn_lstmae.network.architecture import Architecture
 from sklearn_lstmae.network.wiring import network_of
 from sklearn_lstmae.sequences.tasks import OBJECTIVES
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 
-CONFIGURATION = {"architecture", "horizon", "layout", "loss", "missing", "scaling"}
+CONFIGURATION = {"append_states", "architecture", "horizon", "layout", "loss", "missing", "scaling"}
 CONFIGURATION_CONSTRAINTS = LSTMAutoencoderTransformer._parameter_constraints | {
     "n_features": [positive_int],
     "patch_size": [positive_int],
@@ -107,18 +108,14 @@ def _check_detector(attributes):
 
 def _check_learned(autoencoder, n_features_in):
     """Width of the codes of a transformer, frozen or not; raise unless it was fitted alike."""
-    while isinstance(autoencoder, FrozenEstimator):
-        autoencoder = autoencoder.estimator
+    autoencoder = unfrozen(autoencoder)
     is_ours = isinstance(autoencoder, LSTMAutoencoderTransformer)
     if not is_ours or vars(autoencoder).get("n_features_in_") != n_features_in:
         raise ValueError(
             f"'autoencoder_' is of type {type(autoencoder).__name__}, and no transformer that was "
             f"fitted with n_features_in_={n_features_in}."
         )
-    configuration = autoencoder.configuration_
-    architecture = Architecture.from_dict(configuration["architecture"])
-    appended = 2 * architecture.n_features if configuration["scaling"] == "sequence" else 0
-    return architecture.code_width + appended
+    return FittedModel.of(vars(autoencoder)).n_columns
 
 
 def _are_fitted(attributes, needed):
@@ -143,6 +140,8 @@ def _check_features(attributes, counts):
 
 def _check_configuration(configuration):
     """Architecture of a configuration; raise unless that is complete and possible."""
+    if isinstance(configuration, dict):
+        configuration = {"append_states": False} | configuration  # files of before have none
     check_keys(configuration, CONFIGURATION, "configuration_")
     description = configuration["architecture"]
     check_keys(

@@ -149,15 +149,21 @@ class Tensors:
 
     def encoder(self):
         """{name: (tensor, shape)} of the code, what a scaling appends included."""
-        code, statistics = self._encode()
+        scaled, statistics = self._scale()
+        encoder, arguments = self.network.encoder, self._frames(scaled)
+        if self.model.append_states:
+            parts = list(encoder.encode_with_states(*arguments))
+        else:
+            parts = [encoder.encode(*arguments)]
         if statistics is not None:
-            code = self.graph.add("Concat", code, statistics, axis=1)
+            parts.insert(1, statistics)
+        code = self.graph.add("Concat", *parts, axis=1)
         return {"code": (self._hide(code, [1]), ["n", self.model.n_columns])}
 
     def autoencoder(self):
         """{name: (tensor, shape)} of the outputs of the decoders."""
         graph, horizon = self.graph, self.model.horizon
-        code, _ = self._encode()
+        code = self.network.encoder.encode(*self._frames(self._scale()[0]))
         outputs = {}
         for name, task in TASKS.items():
             if name not in self.architecture.decoders:
@@ -175,18 +181,16 @@ class Tensors:
 
     # Values and frames ---------------------------------------------------------------------
 
-    def _encode(self):
-        """Code (n, C) float32, and what a scaling appends (n, 2 * F), or None."""
+    def _frames(self, scaled):
+        """What the encoder is called with: operations, series and lengths in frames."""
         graph, architecture = self.graph, self.architecture
-        scaled, statistics = self._scale()
         parts = [graph.add("Where", self.observed, scaled, np.float32(0))]  # (n, T, F)
         if architecture.tells_missing:
             parts.append(graph.cast(self.observed, np.float32))
         elif architecture.patch_size > 1:
             parts.append(graph.cast(self.real, np.float32))
         series = [self._to_frames(part) for part in parts]
-        mask = self._n_frames(self.lengths)
-        return self.network.encoder.encode(self.operations, series, mask), statistics
+        return self.operations, series, self._n_frames(self.lengths)
 
     def _refuse(self):
         """(n,) bool: sequences for which ``transform`` would raise.

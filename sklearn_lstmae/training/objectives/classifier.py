@@ -31,17 +31,20 @@ class Classifying:
     architecture : Architecture
         Without decoders.
     n_columns : int
-        C: those of a code, then those of the statistics of a scaling.
+        C: those of a code, of the statistics of a scaling, and of those of the states.
     n_classes : int
         G.
+    reads_states : bool
+        Whether the head reads the statistics of the states.
     tunes_encoder : bool
-        The encoder is trained, too, and sequences are read. Otherwise codes are read, as sequences
-        of one frame.
+        The encoder is trained, too, and sequences are read. Otherwise columns are read, as
+        sequences of one frame.
     """
 
     architecture: Architecture
     n_columns: int
     n_classes: int
+    reads_states: bool
     tunes_encoder: bool
 
     @property
@@ -61,6 +64,8 @@ class Classifying:
         read = [tf.TensorSpec([None, self.n_columns])]
         if self.tunes_encoder:
             n_statistics = self.n_columns - self.architecture.code_width
+            if self.reads_states:
+                n_statistics -= network_of(self.architecture).encoder.states_width
             read = [*frame_specs(self.architecture), tf.TensorSpec([None, n_statistics])]
         return [*read, tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.int32)]
 
@@ -97,8 +102,12 @@ class Classifying:
         columns = read[-1]  # (B, C), or the statistics (B, C - L)
         if self.tunes_encoder:
             ops, series, mask = read_in_training(self.architecture, encoder, read[:3], shard)
-            code = network_of(self.architecture).encoder.encode(ops, series, mask)
-            columns = tf.concat([code, columns], -1)
+            network = network_of(self.architecture).encoder
+            if self.reads_states:
+                code, states = network.encode_with_states(ops, series, mask)
+                columns = tf.concat([code, columns, states], -1)
+            else:
+                columns = tf.concat([network.encode(ops, series, mask), columns], -1)
         scores = tf.matmul((columns - center) / scale, kernel) + bias  # (B, G)
         present = tf.cast(present, tf.float32)
         true = tf.one_hot(classes, self.n_classes) * present[:, tf.newaxis]  # (B, G)
