@@ -85,6 +85,17 @@ class LSTMAutoencoderTransformer(
         Input of a dense bottleneck: the last outputs of the encoder, their mean over the frames of
         the sequence, or both. "all" is last, mean, maximum, minimum and deviation.
 
+    summary_weight : float, default=0.0
+        Weight of a second target in training. A linear layer must output, from the code alone,
+        statistics of the sequence that hardly change when a shape occurs elsewhere in it, so that
+        codes tell which shapes there are and how often, not only where. The statistics are shares
+        of positive outputs of fixed convolution kernels, computed once, feature by feature, from
+        the scaled values that the encoder reads (MiniRocket, Dempster et al. 2021), brought to at
+        most 32 principal components. The error is squared. Above 0, codes mostly classify and
+        cluster better, and rebuild less. 0 is a pure autoencoder, and so is any weight where all
+        sequences are shorter than the kernels, 9 steps. Only `fit` and `partial_fit` need the layer
+        and the statistics; `transform` is the same network with any weight.
+
     objective : {"reconstruct", "predict", "composite"}, default="reconstruct"
         What is decoded from the code: the sequence itself, what comes next, or both, by two
         decoders on one encoder (Srivastava et al. 2015, sections 2.2 to 2.4).
@@ -212,14 +223,16 @@ class LSTMAutoencoderTransformer(
 
     optimizer_state_ : dict or None
         With ``warm_start`` and after `partial_fit`, what the next one goes on from: the
-        optimizer's variables, the seed, and the epochs and minibatches since they began. It is
-        about twice as large as ``weights_``; any other `fit` drops it.
+        optimizer's variables, the seed, the epochs and minibatches since they began and, with
+        ``summary_weight``, the layer and the definition of the statistics. It is about twice as
+        large as ``weights_``; any other `fit` drops it.
 
     history_ : dict of lists of float
         Of each epoch "loss", as seen in training; its parts "reconstruct_loss", "predict_loss"
-        and, with ``kl_weight``, "kl_loss", where there are such; and "val_loss" with
-        ``early_stopping``. It goes on with a warm start and with `partial_fit`; NaN stands for
-        losses that some of the epochs did not have.
+        and, with ``kl_weight``, "kl_loss", where there are such; "summary_loss" with
+        ``summary_weight``, about 1 for a layer that outputs their mean; and "val_loss", that of the
+        decoders, with ``early_stopping``. It goes on with a warm start and with `partial_fit`; NaN
+        stands for losses that some of the epochs did not have.
 
     n_epochs_ : int
         Epochs that were run, those before a warm start or `partial_fit` included.
@@ -228,8 +241,8 @@ class LSTMAutoencoderTransformer(
         Epoch, from 1, that ``weights_`` are of.
 
     loss_ : float
-        Loss of the fitted model on its training sequences, those of the last call, without
-        dropout and noise.
+        Loss of the decoders of the fitted model on its training sequences, those of the last call,
+        without dropout and noise.
 
     baseline_loss_ : float
         Loss of predicting each feature's mean.
@@ -276,6 +289,9 @@ class LSTMAutoencoderTransformer(
 
     References
     ----------
+    Dempster, Schmidt, Webb: "MiniRocket: A Very Fast (Almost) Deterministic Transform for Time
+    Series Classification", KDD 2021.
+
     Srivastava, Mansimov, Salakhutdinov: "Unsupervised Learning of Video Representations using
     LSTMs", ICML 2015.
 
@@ -299,6 +315,7 @@ class LSTMAutoencoderTransformer(
         "bidirectional": ["boolean"],
         "bottleneck": [StrOptions({"dense", "hidden", "cell", "hidden_cell"})],
         "pooling": [StrOptions(set(POOLINGS))],
+        "summary_weight": [Interval(Real, 0, None, closed="left")],
         "objective": [StrOptions(set(OBJECTIVES))],
         "horizon": [positive_int, None],
         "prediction_weight": [Interval(Real, 0, 1, closed="neither")],
@@ -342,6 +359,7 @@ class LSTMAutoencoderTransformer(
         bidirectional=True,
         bottleneck="dense",
         pooling="last_mean",
+        summary_weight=0.0,
         objective="reconstruct",
         horizon=None,
         prediction_weight=0.5,
@@ -377,6 +395,7 @@ class LSTMAutoencoderTransformer(
         self.bidirectional = bidirectional
         self.bottleneck = bottleneck
         self.pooling = pooling
+        self.summary_weight = summary_weight
         self.objective = objective
         self.horizon = horizon
         self.prediction_weight = prediction_weight

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 RNG = np.random.default_rng(0)
 X = RNG.normal([3, -1], [2, 0.5], size=(24, 6, 2)).astype(np.float32)
+LONG = np.concatenate([X, X[::-1]], axis=1)  # long enough for a summary
 RAGGED = [sequence[: 3 + number % 4] for number, sequence in enumerate(X)]
 CHANCE = {"dropout": 0.2, "noise": 0.1}
 
@@ -88,11 +89,19 @@ def test_the_rate_does_not_fall():
 
 
 @pytest.mark.parametrize(
-    "parameters", [CHANCE, {"scaling": "sequence"}, {"scaling": None, "optimizer": "lion"}], ids=str
+    "parameters",
+    [
+        CHANCE,
+        {"scaling": "sequence"},
+        {"scaling": None, "optimizer": "lion"},
+        {"summary_weight": 1.0, "pooling": "all"},
+    ],
+    ids=str,
 )
 def test_the_same_pieces_give_the_same_bits(parameters, tmp_path):
     """Whether or not the model was pickled, copied or saved between two calls."""
-    pieces = [X[:10], X[10:], RAGGED]
+    data = LONG if "summary_weight" in parameters else X
+    pieces = [data[:10], data[10:], RAGGED]
     straight, detour = make(**parameters), make(**parameters)
     through_file = tmp_path / "model.lstmae"
 
@@ -138,6 +147,34 @@ def test_another_optimizer_begins_anew():
     assert state["optimizer"] == "rmsprop"
     assert state["variables"][0] == 3
     assert (state["n_epochs"], state["n_steps"]) == (2, 6)
+
+
+def test_the_summary_goes_on():
+    """Its definition is that of the first call, its layer that of the last one."""
+    first = make(summary_weight=1.0).partial_fit(LONG)
+    model = duplicate(first).partial_fit(list(LONG[:, :10]))
+    before, after = first.optimizer_state_, model.optimizer_state_
+    for name, array in before["summary"].items():
+        assert_array_equal(array, after["summary"][name])
+    assert all((a != b).any() for a, b in zip(before["head"], after["head"], strict=True))
+    assert after["variables"][0] == 6
+    warm = duplicate(first).set_params(warm_start=True).fit(list(LONG[:, :10]))
+    assert_array_equal(
+        warm.optimizer_state_["summary"]["components"], before["summary"]["components"]
+    )
+
+
+def test_a_summary_may_begin_and_end():
+    """Then the optimizer begins anew, too, as its vectors have another length."""
+    model = make().partial_fit(LONG)
+    assert (model.optimizer_state_["head"], model.optimizer_state_["summary"]) == ([], None)
+    model.set_params(summary_weight=1.0).partial_fit(LONG)
+    assert model.optimizer_state_["variables"][0] == 3
+    assert [array.shape for array in model.optimizer_state_["head"]] == [(2, 23), (23,)]
+    model.set_params(summary_weight=0.0).partial_fit(LONG)
+    assert model.optimizer_state_["variables"][0] == 3
+    assert (model.optimizer_state_["head"], model.optimizer_state_["summary"]) == ([], None)
+    assert_allclose(np.isnan(model.history_["summary_loss"]), [True, False, True])
 
 
 def test_each_pass_draws_its_own_order_and_noise(monkeypatch):

@@ -26,6 +26,7 @@ TUTORIAL = {
     "dropout": 0.0,
     "noise": 0.0,
     "kl_weight": 0.0,
+    "summary_weight": 0.0,
     "activation": "tanh",
     "loss": "mse",
     "scaling": "feature",

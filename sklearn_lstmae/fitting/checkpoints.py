@@ -18,6 +18,7 @@ import numpy as np
 from sklearn_lstmae import _file_container as container
 from sklearn_lstmae._versions import versions
 from sklearn_lstmae.fitting.outcome import USER_LINE
+from sklearn_lstmae.sequences.summaries import Summary
 from sklearn_lstmae.training.state import TrainingProgress, TrainingState
 
 try:
@@ -179,6 +180,7 @@ def _pack(progress):
         "weights": state.weights,
         "optimizer": state.optimizer,
         "best": [] if is_best else progress.weights,
+        "summary": [] if state.summary is None else vars(state.summary).values(),
     }
     arrays = {f"{name} {i}": item for name, items in lists.items() for i, item in enumerate(items)}
     content = {
@@ -192,11 +194,17 @@ def _pack(progress):
 
 def _unpack(arrays, content):
     """Inverse of `_pack`."""
-    weights, optimizer, best = (
+    weights, optimizer, best, summary = (
         [item for key, item in arrays.items() if key.split()[0] == name]
-        for name in ("weights", "optimizer", "best")
+        for name in ("weights", "optimizer", "best", "summary")
     )
-    state = TrainingState(weights, optimizer, content["n_epochs"], content["n_steps"])
+    state = TrainingState(
+        weights,
+        optimizer,
+        content["n_epochs"],
+        content["n_steps"],
+        Summary(*summary) if summary else None,
+    )
     return TrainingProgress(state, best or weights, content["best_epoch"], content["history"])
 
 
@@ -216,7 +224,8 @@ def describe(estimator, sequences, state, seed):
     beginning = None
     if state is not None:
         digest = hashlib.sha256(json.dumps([state.n_epochs, state.n_steps]).encode())
-        for array in (*state.weights, *(state.optimizer or [])):
+        summary = [] if state.summary is None else vars(state.summary).values()
+        for array in (*state.weights, *(state.optimizer or []), *summary):
             digest.update(array.tobytes())
         beginning = digest.hexdigest()
     return {

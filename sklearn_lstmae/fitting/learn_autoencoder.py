@@ -4,6 +4,7 @@ A training begins from fresh weights, from the fitted ones (a warm start) or fro
 after that there is one way for all of them.
 """
 
+from dataclasses import replace as copy_with
 from functools import partial
 
 import numpy as np
@@ -13,7 +14,9 @@ from sklearn_lstmae.fitting.model import FittedModel
 from sklearn_lstmae.fitting.parameters import configure, make_plan
 from sklearn_lstmae.fitting.seeds import draw_seed, hold_out
 from sklearn_lstmae.inference.coder import Coder
+from sklearn_lstmae.network.wiring import network_of
 from sklearn_lstmae.sequences.scaling import Moments, observe, scaling_of
+from sklearn_lstmae.sequences.summaries import Summary, learn_summary
 from sklearn_lstmae.training.state import TrainingProgress, TrainingState
 
 # Field of an Architecture -> the parameter that decides it, where the names differ.
@@ -49,22 +52,31 @@ def learn(estimator, sequences, report, *, goes_on=False, one_pass=False, checkp
     model = FittedModel.of(known)
     architecture = model.architecture
     reader = model.reader(sequences, architecture.decoders, as_trained=True)
+    n_weights = len(network_of(architecture).shapes)  # others only serve training
     seed, start, keep = _begin(estimator, sequences, goes_on, checkpoints)
     learning, validation = hold_out(estimator, reader, seed)
-    plan = make_plan(estimator, seed, one_pass, len(learning))
+    summary = _summary(estimator, start, learning, seed)
+    if summary is not None:
+        learning = copy_with(learning, summaries=summary.apply(learning))
+    plan = make_plan(estimator, seed, one_pass, len(learning), summary is not None)
+    objective = Autoencoding(architecture, model.loss, summary.n_components if summary else 0)
+    fresh = fresh_state(objective, seed)
+    start = start or TrainingProgress(fresh)
     progress = train(
-        Autoencoding(architecture, model.loss),
+        objective,
         plan,
         learning,
-        start or TrainingProgress(fresh_state(architecture, seed)),
+        copy_with(start, state=_adapt(start.state, fresh, n_weights, summary)),
         measure=None if validation is None else partial(_measure, model, plan, validation),
-        report=report.listener(lambda weights: {**known, "weights_": weights}),
+        report=report.listener(lambda weights: {**known, "weights_": weights[:n_weights]}),
         keep=keep,
     )
-    loss, baseline_loss = _losses(model, plan, learning, progress.weights)
+    weights = progress.weights[:n_weights]
+    loss, baseline_loss = _losses(model, plan, learning, weights)
     return {
         **known,
-        **_results(estimator, progress, seed, goes_on, one_pass),
+        **_results(estimator, progress, seed, goes_on, one_pass, n_weights),
+        "weights_": weights,
         "loss_": loss,
         "baseline_loss_": baseline_loss,
     }
@@ -91,14 +103,37 @@ def _describe_model(estimator, sequences, goes_on, one_pass):
     }
 
 
+def _summary(estimator, start, learning, seed):
+    """The summary that is a target: the one with which training began, or one of its own."""
+    if not estimator.summary_weight:
+        return None
+    known = None if start is None else start.state.summary
+    return known or learn_summary(learning, seed)
+
+
+def _adapt(state, fresh, n_weights, summary):
+    """A state with the weights of this objective, those of a new head as in a fresh state.
+
+    Another head makes the optimizer begin anew.
+    """
+    if [weight.shape for weight in state.weights] == [weight.shape for weight in fresh.weights]:
+        return copy_with(state, summary=summary)
+    weights = [*state.weights[:n_weights], *fresh.weights[n_weights:]]
+    return copy_with(state, weights=weights, optimizer=None, summary=summary)
+
+
 def _losses(model, plan, reader, weights):
-    """Weighted loss of weights at inference, and that of predicting the mean: two floats."""
+    """Weighted loss of weights at inference, and that of predicting the mean: two floats.
+
+    It is that of the decoders, so that it can be compared whatever else was a target.
+    """
     coder = Coder(model.architecture, weights)
     each = coder.mean_losses(reader, model.loss, model.scaling.center)  # (2, tasks)
     return [float(np.dot(plan.term_weights[: len(loss)], loss)) for loss in each]
 
 
 def _measure(model, plan, validation, weights):
+    weights = weights[: len(network_of(model.architecture).shapes)]
     return {"val_loss": _losses(model, plan, validation, weights)[0]}
 
 
@@ -155,7 +190,10 @@ def _begin(estimator, sequences, goes_on, checkpoints):
         if kept is not None:
             is_same = kept["optimizer"] == estimator.optimizer
             variables = kept["variables"] if is_same else None
-            state = TrainingState(estimator.weights_, variables, kept["n_epochs"], kept["n_steps"])
+            weights, summary = estimator.weights_, kept.get("summary")
+            if summary is not None:
+                weights, summary = [*weights, *kept["head"]], Summary(**summary)
+            state = TrainingState(weights, variables, kept["n_epochs"], kept["n_steps"], summary)
             seed = kept["seed"]
     any_seed = seed is None and estimator.random_state is None
     if seed is None:
@@ -172,7 +210,7 @@ def _begin(estimator, sequences, goes_on, checkpoints):
 # What came out ---------------------------------------------------------------------------
 
 
-def _results(estimator, progress, seed, goes_on, one_pass):
+def _results(estimator, progress, seed, goes_on, one_pass, n_weights):
     """Attributes that grow while a training goes on."""
     history, n_before = progress.history, 0
     if goes_on:
@@ -186,9 +224,10 @@ def _results(estimator, progress, seed, goes_on, one_pass):
             "n_epochs": state.n_epochs,
             "n_steps": state.n_steps,
             "seed": seed,
+            "head": progress.weights[n_weights:],
+            "summary": None if state.summary is None else dict(vars(state.summary)),
         }
     return {
-        "weights_": progress.weights,
         "optimizer_state_": kept,
         "history_": history,
         "n_epochs_": n_before + progress.n_epochs,

@@ -150,10 +150,11 @@ def configure(estimator, sequences):
     }
 
 
-def make_plan(estimator, seed, one_pass, n_sequences):
+def make_plan(estimator, seed, one_pass, n_sequences, summarizes=False):
     """How to train: the parameters that the fitted model does not need, as plain values."""
     share = float(estimator.prediction_weight)
     shares = (1.0 - share, share) if estimator.objective == "composite" else (1.0,)
+    of_summary = (float(estimator.summary_weight),) if summarizes else ()
     return TrainingPlan(
         epochs=1 if one_pass else int(estimator.epochs),
         batch_size=resolve_batch_size(estimator.batch_size, n_sequences),
@@ -162,7 +163,7 @@ def make_plan(estimator, seed, one_pass, n_sequences):
         clipnorm=None if estimator.clipnorm is None else float(estimator.clipnorm),
         dropout=float(estimator.dropout),
         noise=float(estimator.noise),
-        term_weights=(*shares, float(estimator.kl_weight)),
+        term_weights=(*shares, float(estimator.kl_weight), *of_summary),
         patience=int(estimator.patience) if estimator.early_stopping else None,
         seed=seed,
         scheduled=not one_pass,

@@ -11,7 +11,7 @@ import numpy as np
 from ._tensorflow import tf
 from .architecture import FREQUENCIES, Architecture
 from .lstm import Recurrence
-from .wiring import LEAST_VARIANCE, TIMES, Network, Operations, Read, network_of
+from .wiring import LEAST_VARIANCE, TIMES, Operations, Read, network_of
 
 
 def _mean(values, mask):
@@ -131,12 +131,12 @@ def _rows(code, state):
     return tf.shape(next(vector for vector in given if vector is not None))[0]
 
 
-def initial_weights(network: Network, generator):
+def initial_weights(layers, generator):
     """Fresh weights by Keras' rules for LSTM and Dense, drawn with NumPy.
 
     Parameters
     ----------
-    network : Network
+    layers : list of Dense and Lstm
     generator : numpy.random.Generator
 
     Returns
@@ -146,9 +146,7 @@ def initial_weights(network: Network, generator):
         biases zero but for the forget gate's, which is one (Jozefowicz et al. 2015).
     """
     return [
-        _INITIAL[name](shape, generator)
-        for layer in network.layers
-        for name, shape in layer.shapes.items()
+        _INITIAL[name](shape, generator) for layer in layers for name, shape in layer.shapes.items()
     ]
 
 

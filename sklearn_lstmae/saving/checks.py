@@ -23,6 +23,7 @@ from sklearn_lstmae.detector import SCORES, LSTMAutoencoderDetector
 from sklearn_lstmae.fitting.model import FittedModel, unfrozen
 from sklearn_lstmae.network.architecture import Architecture
 from sklearn_lstmae.network.wiring import network_of
+from sklearn_lstmae.sequences.summaries import KERNELS, Summary
 from sklearn_lstmae.sequences.tasks import OBJECTIVES
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 
@@ -59,7 +60,8 @@ def _check_transformer(attributes):
         _check_arrays("n_observed_", [attributes.get("n_observed_")], shapes, np.int64)
         _check_arrays("var_", [attributes.get("var_")], shapes, np.float64)
     if attributes.get("optimizer_state_") is not None:
-        _check_optimizer_state(attributes["optimizer_state_"], network_of(architecture).shapes)
+        state, n_timesteps = attributes["optimizer_state_"], attributes["n_timesteps_"]
+        _check_optimizer_state(state, architecture, n_timesteps)
 
 
 def _check_classifier(attributes):
@@ -162,8 +164,8 @@ def _check_configuration(configuration):
     return Architecture.from_dict(description)
 
 
-def _check_optimizer_state(state, shapes):
-    """Raise unless training of weights of these shapes can continue from the state."""
+def _check_optimizer_state(state, architecture, n_timesteps):
+    """Raise unless a training of such a network could go on from it."""
     count = [Interval(Integral, 0, None, closed="left")]
     constraints = {
         "optimizer": LSTMAutoencoderTransformer._parameter_constraints["optimizer"],
@@ -171,9 +173,17 @@ def _check_optimizer_state(state, shapes):
         "seed": count,
         "n_epochs": count,
         "n_steps": count,
+        "head": [list],
+        "summary": [dict, None],
     }
+    if "head" not in state and "summary" not in state:  # files of before have neither
+        state = {**state, "head": [], "summary": None}
     check_keys(state, constraints.keys(), "optimizer_state_")
     validate_parameter_constraints(constraints, state, "optimizer_state_")
+    n_components = _check_summary(state["summary"], architecture, n_timesteps)
+    head = [(architecture.code_width, n_components), (n_components,)] if n_components else []
+    _check_arrays("optimizer_state_.head", state["head"], head, np.float32)
+    shapes = [*network_of(architecture).shapes, *head]
     possible = [(), (sum(map(math.prod, shapes)),)]  # a number, or one for each weight
     for array in state["variables"]:
         if not isinstance(array, ARRAYS) or array.shape not in possible:
@@ -181,6 +191,42 @@ def _check_optimizer_state(state, shapes):
                 f"'optimizer_state_.variables' holds {array!r:.200}, not an array of one of the "
                 f"shapes {possible}."
             )
+
+
+def _check_summary(summary, architecture, n_timesteps):
+    """Raise unless sequences of such a network have this summary; else its components, 0 for None.
+
+    The numbers of its dilations, quantiles, shares and components are its own.
+    """
+    if summary is None:
+        return 0
+    name = "optimizer_state_.summary"
+    check_keys(summary, {field.name for field in fields(Summary)}, name)
+    ranks = {"dilations": 1, "thresholds": 4, "columns": 1, "mean": 1, "components": 2}
+    for key, rank in ranks.items():
+        if not isinstance(summary[key], ARRAYS) or len(summary[key].shape) != rank:
+            raise ValueError(
+                f"{name + '.' + key!r} is {summary[key]!r:.200}, not an array of {rank} dimensions."
+            )
+    n_columns, n_components = summary["components"].shape
+    n_dilations, _, n_quantiles, _ = summary["thresholds"].shape
+    shapes = {
+        "dilations": (n_dilations,),
+        "thresholds": (n_dilations, len(KERNELS), n_quantiles, architecture.n_features),
+        "columns": (n_columns,),
+        "mean": (n_columns,),
+        "components": (n_columns, n_components),
+    }
+    for key, shape in shapes.items():
+        dtype = np.int64 if key in ("dilations", "columns") else np.float32
+        _check_arrays(f"{name}.{key}", [summary[key]], [shape], dtype)
+    n_shares = math.prod(summary["thresholds"].shape)
+    ranges = {"columns": (0, n_shares - 1), "dilations": (1, max(1, n_timesteps))}
+    for key, (least, most) in ranges.items():
+        array = summary[key]
+        if isinstance(array, np.ndarray) and not ((least <= array) & (array <= most)).all():
+            raise ValueError(f"'{name}.{key}' holds numbers below {least} or above {most}.")
+    return n_components
 
 
 def _check_arrays(name, arrays, shapes, dtype):

@@ -60,6 +60,9 @@ class FrameBlock:
 
     classes : ndarray of int of shape (N,) or None
         Labels of the sequences where a classifier learns.
+
+    summaries : float32 ndarray of shape (N, C) or None
+        Summaries of the sequences where they are a target.
     """
 
     past: SequenceBatch
@@ -69,6 +72,7 @@ class FrameBlock:
     patch_size: int
     may_miss: bool
     classes: np.ndarray | None = None
+    summaries: np.ndarray | None = None
 
     def frames(self, batch: SequenceBatch) -> Frames:
         """`past` or one of the targets, in frames."""
@@ -104,6 +108,8 @@ class FrameReader:
         Which of the sequences, None for all.
     classes : ndarray of int of shape (N,) or None
         Where a classifier learns, the class of each sequence that is read, from 0.
+    summaries : float32 ndarray of shape (N, C) or None
+        Where they are a target, the summary of each sequence that is read.
     """
 
     sequences: Sequences
@@ -114,6 +120,7 @@ class FrameReader:
     horizon: int | None = None
     rows: np.ndarray | None = None
     classes: np.ndarray | None = None
+    summaries: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -135,11 +142,13 @@ class FrameReader:
             self,
             rows=rows if self.rows is None else self.rows[rows],
             classes=None if self.classes is None else self.classes[rows],
+            summaries=None if self.summaries is None else self.summaries[rows],
         )
 
     def read(self, rows: slice | np.ndarray, n_frames: int) -> FrameBlock:
         """Read some rows, what the encoder reads padded to ``n_frames`` frames."""
         classes = None if self.classes is None else self.classes[rows]
+        summaries = None if self.summaries is None else self.summaries[rows]
         rows = rows if self.rows is None else self.rows[rows]
         dtype = np.float32 if self.scaling.kind is None else np.float64
         n_steps, horizon = n_frames * self.patch_size, self.horizon
@@ -156,7 +165,7 @@ class FrameReader:
                 width = -(-task.width(n_steps, horizon) // self.patch_size) * self.patch_size
                 targets[name] = cut(whole, starts[name], n_target, width)
         return FrameBlock(
-            past, targets, starts, statistics, self.patch_size, self.may_miss, classes
+            past, targets, starts, statistics, self.patch_size, self.may_miss, classes, summaries
         )
 
 

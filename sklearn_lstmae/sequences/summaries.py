@@ -90,12 +90,19 @@ class Summary:
 
 
 def learn_summary(reader: FrameReader, seed):
-    """Summary of the sequences of a reader, None if they do not differ."""
+    """Summary of the sequences of a reader, as their encoder reads them.
+
+    None if they do not differ, or if all are shorter than a kernel, which would mostly read what
+    lies outside of them.
+    """
+    n_steps = past_lengths(reader.lengths, reader.horizon).max()
+    if n_steps < LENGTH:
+        return None
     generator = np.random.default_rng([seed, 2])
     rows = np.arange(len(reader))
     if len(rows) > ROWS:
         rows = np.sort(generator.choice(rows, ROWS, replace=False))
-    dilations = choose_dilations(past_lengths(reader.lengths, reader.horizon).max())
+    dilations = choose_dilations(n_steps)
     thresholds = _learn_thresholds(reader, rows, dilations, generator)
     n_shares = thresholds.size
     columns = np.arange(n_shares)
@@ -108,9 +115,9 @@ def learn_summary(reader: FrameReader, seed):
 
 
 def choose_dilations(n_steps):
-    """Dilations for sequences of at most ``n_steps`` steps: increasing int64, at least one."""
-    most = max(1.0, (n_steps - 1) / (LENGTH - 1))
-    return np.unique(np.logspace(0, np.log2(most), DILATIONS, base=2).astype(np.int64))
+    """Dilations for sequences of at most ``n_steps`` steps, at least 9: increasing int64."""
+    most = np.log2((n_steps - 1) / (LENGTH - 1))
+    return np.unique(np.logspace(0, most, DILATIONS, base=2).astype(np.int64))
 
 
 def shares_of(batch: SequenceBatch, dilations, thresholds):

@@ -6,9 +6,8 @@ from dataclasses import replace as copy_with
 import numpy as np
 
 from sklearn_lstmae.network._tensorflow import tf
-from sklearn_lstmae.network.architecture import Architecture
 from sklearn_lstmae.network.in_tensorflow import initial_weights
-from sklearn_lstmae.network.wiring import Lstm, network_of
+from sklearn_lstmae.network.wiring import Lstm
 from sklearn_lstmae.sequences.frames import FrameReader, round_up
 
 from .compiled import training_steps
@@ -93,10 +92,10 @@ def train(
     return progress
 
 
-def fresh_state(architecture: Architecture, seed):
+def fresh_state(objective: Objective, seed):
     """Initial weights, and no epochs."""
     generator = np.random.default_rng([seed, 0])
-    return TrainingState(initial_weights(network_of(architecture), generator))
+    return TrainingState(initial_weights(objective.layers, generator))
 
 
 def _asks_to_stop(report, progress):
@@ -226,8 +225,14 @@ class Run:
             start = stop
             sums.append(np.stack(both))  # (2, S, J), J terms of the loss
         losses = self._mean_losses(np.concatenate(sums, axis=1), n_epochs)
-        n_epochs, n_steps = state.n_epochs + n_epochs, state.n_steps + start
-        return TrainingState(weights, optimizer, n_epochs, n_steps), losses
+        state = copy_with(
+            state,
+            weights=weights,
+            optimizer=optimizer,
+            n_epochs=state.n_epochs + n_epochs,
+            n_steps=state.n_steps + start,
+        )
+        return state, losses
 
     def _mean_losses(self, sums, n_epochs):
         """Errors and counts of minibatches (2, S, J) -> the losses of each epoch."""

@@ -45,6 +45,12 @@ def summed_divergence(mean, log_variance, present):
     return tf.reduce_sum(tf.where(present, each, 0.0))
 
 
+def summed_errors(target, output, present):
+    """Mean squared error of each row (B, C), summed over (B,) present rows: scalar."""
+    each = tf.reduce_mean(tf.square(target - output), 1)  # (B,)
+    return tf.reduce_sum(tf.where(present, each, 0.0))
+
+
 def previous_frames(frames):
     """The frame before each of (K, B, P * F), zeros before the first."""
     return tf.pad(frames[:-1], [[1, 0], [0, 0], [0, 0]])

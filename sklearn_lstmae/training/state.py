@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from sklearn_lstmae.sequences.summaries import Summary
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingState:
@@ -10,17 +12,21 @@ class TrainingState:
     Attributes
     ----------
     weights : list of float32 arrays
+        Those of the network, then those that only training needs.
     optimizer : list of arrays or None
         Variables of the optimizer; None: as before its first step.
     n_epochs, n_steps : int
         Epochs and minibatches so far. What is drawn at random follows the seed of the plan and
         these, so that a training in pieces does not draw the same again.
+    summary : sequences.summaries.Summary or None
+        Definition of the summaries that are a target.
     """
 
     weights: list
     optimizer: list | None = None
     n_epochs: int = 0
     n_steps: int = 0
+    summary: Summary | None = None
 
 
 @dataclass(frozen=True, eq=False)

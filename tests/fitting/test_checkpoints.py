@@ -16,6 +16,7 @@ from numpy.testing import assert_array_equal
 from sklearn_lstmae import LSTMAutoencoderTransformer, load, save
 from sklearn_lstmae import _file_container as container
 from sklearn_lstmae.fitting import checkpoints as checkpointing
+from sklearn_lstmae.fitting import learn_autoencoder
 from sklearn_lstmae.fitting.checkpoints import Checkpoints, open_checkpoints
 from sklearn_lstmae.training import loop as training
 from sklearn_lstmae.training.state import TrainingProgress, TrainingState
@@ -113,6 +114,16 @@ def test_a_resumed_fit_is_one_that_was_never_stopped(kind, data, stop_before, tm
         assert len(names_in(tmp_path / "run")) == min(epoch - 1, 2)
     stop_before(None)
     assert_same_fit(model.fit(data), expected)
+
+
+def test_a_resumed_fit_takes_its_summary_from_the_checkpoint(interrupted, monkeypatch):
+    long = np.concatenate([X, X[::-1]], axis=1)
+    expected = make(summary_weight=1.0, pooling="all").fit(long)
+    folder = interrupted(data=long, summary_weight=1.0, pooling="all")
+    assert len(expected.history_["summary_loss"]) == 4
+    monkeypatch.setattr(learn_autoencoder, "learn_summary", None)
+    resumed = make(folder, resume=True, summary_weight=1.0, pooling="all").fit(long)
+    assert_same_fit(resumed, expected)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -77,7 +77,7 @@ def test_gradients_are_those_of_keras_layers(activation, bidirectional, make_arc
         decoders=(),
     )
     network = network_of(architecture)
-    weights = initial_weights(network, np.random.default_rng(0))
+    weights = initial_weights(network.layers, np.random.default_rng(0))
     weights = [weight + RNG.normal(size=weight.shape, scale=0.3).astype("f4") for weight in weights]
     series = tf.constant(np.where(MASK[:, :, np.newaxis], SERIES[:, :, :2], 0))
     slopes = RNG.normal(size=(5, 2)).astype("f4")

@@ -111,7 +111,7 @@ def test_a_constant_changes_nothing():
     assert_array_equal(*shares)
 
 
-@pytest.mark.parametrize("n_steps", [1, 2, 8, 9, 24, 500, 100_000])
+@pytest.mark.parametrize("n_steps", [9, 10, 17, 24, 500, 100_000])
 def test_dilations_reach_as_far_as_sequences(n_steps):
     dilations = choose_dilations(n_steps)
     assert dilations[0] == 1
@@ -144,7 +144,13 @@ def test_few_sequences_have_few_components(n_rows):
 def test_equal_sequences_have_no_summary():
     assert learn_summary(make_reader(X[:1]), 0) is None
     assert learn_summary(make_reader(np.repeat(X[:1], 5, axis=0)), 0) is None
-    assert learn_summary(make_reader(np.full((5, 7, 1), np.nan), has_missing=True), 0) is None
+    assert learn_summary(make_reader(np.full((5, 12, 1), np.nan), has_missing=True), 0) is None
+
+
+def test_sequences_shorter_than_a_kernel_have_no_summary():
+    assert learn_summary(make_reader(X[:, :8]), 0) is None
+    assert learn_summary(make_reader(X[:, :11], horizon=3), 0) is None
+    assert learn_summary(make_reader([X[0, :9], *X[1:, :2]]), 0) is not None
 
 
 @pytest.mark.parametrize("data", [X, RAGGED], ids=["equal", "ragged"])

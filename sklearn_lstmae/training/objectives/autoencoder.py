@@ -1,6 +1,7 @@
 """What an autoencoder learns: to output what it read, or what comes next.
 
-Letters: B sequences, K frames, P steps a frame, F features, J terms of the loss.
+Letters: B sequences, K frames, P steps a frame, F features, C components of a summary, J terms of
+the loss.
 """
 
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from sklearn_lstmae.network._tensorflow import tf
 from sklearn_lstmae.network.architecture import Architecture
 from sklearn_lstmae.network.in_tensorflow import TensorFlowOperations
-from sklearn_lstmae.network.wiring import network_of
+from sklearn_lstmae.network.wiring import Dense, network_of
 from sklearn_lstmae.sequences.tasks import TASKS
 
 from ..losses import (
@@ -17,6 +18,7 @@ from ..losses import (
     previous_frames,
     sample_code,
     summed_divergence,
+    summed_errors,
     summed_loss,
 )
 from ..minibatch import count_observed, frame_arrays, frame_specs, take_minibatch
@@ -30,34 +32,40 @@ OWN_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Autoencoding:
-    """The losses of the decoders, and the divergence of the codes: a `steps.Objective`.
+    """The losses of the decoders, and what else is asked of the codes: a `steps.Objective`.
 
-    Its terms are the loss of each decoder and, last, the divergence. Its tables are the frames that
-    the encoder reads and, of a decoder whose target follows them, the frames of that target.
+    Its terms are the loss of each decoder, the divergence and, with summaries, the mean squared
+    error of those that a linear head makes of the codes. Its tables are the frames that the encoder
+    reads, of a decoder whose target follows them the frames of that target, and summaries.
 
     Attributes
     ----------
     architecture : Architecture
     loss : {"mse", "mae", "huber"}
+    n_components : int
+        C, 0 without summaries.
     """
 
     architecture: Architecture
     loss: str
+    n_components: int = 0
 
     @property
     def layers(self):
-        """Layers that are trained."""
-        return network_of(self.architecture).layers
+        """Layers that are trained: those of the network, then the head."""
+        head = Dense("summary", self.architecture.code_width, self.n_components)
+        return [*network_of(self.architecture).layers, *([head] if self.n_components else [])]
 
     @property
     def shapes(self):
         """Shapes of the weights that are trained."""
-        return network_of(self.architecture).shapes
+        return [shape for layer in self.layers for shape in layer.shapes.values()]
 
     @property
     def tables(self):
         """Specifications of what `load` returns."""
-        return frame_specs(self.architecture) * (1 + len(self._following))
+        summaries = [tf.TensorSpec([None, self.n_components])] if self.n_components else []
+        return frame_specs(self.architecture) * (1 + len(self._following)) + summaries
 
     @property
     def constants(self):
@@ -66,21 +74,25 @@ class Autoencoding:
 
     @property
     def n_terms(self):
-        """J: one more than decoders."""
-        return len(self.architecture.decoders) + 1
+        """J: those of the decoders, the divergence and, where there are summaries, theirs."""
+        return len(self.architecture.decoders) + 1 + bool(self.n_components)
 
     def load(self, block):
         """Arrays of a FrameBlock."""
         batches = [block.past, *(block.targets[task] for task in self._following)]
-        return [array for batch in batches for array in frame_arrays(block.frames(batch))]
+        arrays = [array for batch in batches for array in frame_arrays(block.frames(batch))]
+        return [*arrays, block.summaries] if self.n_components else arrays
 
     def counts(self, tables):
-        """Observed values of each decoder's target and, last, of all: (J,)."""
+        """Observed values of each decoder's target, of all, and sequences: (J,)."""
         counts = [
             count_observed(self.architecture, *self._target(task, tables)[1:])
             for task in self.architecture.decoders
         ]
-        return tf.stack([*counts, tf.add_n(counts)])
+        counts.append(tf.add_n(counts))
+        if self.n_components:
+            counts.append(tf.reduce_sum(tf.cast(tables[2] > 0, tf.float32)))
+        return tf.stack(counts)
 
     def losses(self, weights, tables, shard):
         """Summed losses of a network with these weights: (J,)."""
@@ -99,14 +111,23 @@ class Autoencoding:
             self._decoder_loss(task, weights, code, self._target(task, tables), shard)
             for task in self.architecture.decoders
         ]
-        return tf.stack([*losses, divergence])
+        if not self.n_components:
+            return tf.stack([*losses, divergence])
+        *_, kernel, bias = weights
+        output = tf.matmul(code, kernel) + bias  # (B, C)
+        errors = summed_errors(tables[-1], output, tables[2] > 0)
+        return tf.stack([*losses, divergence, errors])
 
     def names(self, means):
         """Mean losses (epochs, J) as they stand in a history: dict of lists."""
+        n_decoders = len(self.architecture.decoders)
         names = [f"{task}_loss" for task in self.architecture.decoders]
+        losses = dict(zip(names, means.T[:n_decoders].tolist(), strict=True))
         if self.architecture.variational:
-            names.append("kl_loss")
-        return dict(zip(names, means.T.tolist(), strict=False))
+            losses["kl_loss"] = means[:, n_decoders].tolist()
+        if self.n_components:
+            losses["summary_loss"] = means[:, -1].tolist()
+        return losses
 
     @property
     def _following(self):
@@ -114,7 +135,7 @@ class Autoencoding:
         return [task for task in self.architecture.decoders if TASKS[task].follows]
 
     def _target(self, task, tables):
-        return tables[3:] if TASKS[task].follows else tables[:3]
+        return tables[3:6] if TASKS[task].follows else tables[:3]
 
     def _decoder_loss(self, task, weights, code, target, shard):
         """Summed errors of a decoder."""
