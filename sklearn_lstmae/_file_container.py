@@ -174,14 +174,17 @@ def read(
     return arrays, header["content"]
 
 
-def check_keys(content: Any, expected: Iterable[str], where: str) -> None:
+def check_keys(
+    content: Any, expected: Iterable[str], where: str, absent: frozenset[str] = frozenset()
+) -> None:
     """Raise unless a part of the content is a dict with exactly these keys.
 
-    ``where`` is the name of that part in the message.
+    ``where`` is the name of that part in the message. Files of earlier versions may lack the keys
+    that are in ``absent``.
     """
     if not isinstance(content, dict):
         raise ValueError(f"field {where!r} should have {sorted(expected)}. Got {content!r:.200}.")
-    for name in sorted(content.keys() ^ set(expected)):
+    for name in sorted((content.keys() ^ set(expected)) - (absent - content.keys())):
         what = "is missing" if name in expected else "is not known"
         raise ValueError(f"field '{where}.{name}' {what}.")
 

@@ -124,7 +124,9 @@ def test_bottleneck_codes_are_the_states_they_are_named_for():
     assert (hidden != cell).all()
 
 
-@pytest.mark.parametrize(("pooling", "width"), [("last", 8), ("mean", 8), ("last_mean", 16)])
+@pytest.mark.parametrize(
+    ("pooling", "width"), [("last", 8), ("mean", 8), ("last_mean", 16), ("all", 40)]
+)
 def test_pooling_is_what_the_bottleneck_sees(pooling, width, plain):
     model = make(pooling=pooling).fit(X)
     assert (width, 2) in shapes(model)
@@ -465,6 +467,7 @@ REFUSED = {
     "bidirectional": [2, "yes", None],
     "bottleneck": ["state", None, 1],
     "pooling": ["max", None],
+    "summary_weight": [-0.1, INF, NAN, "0", None],
     "objective": ["forecast", None],
     "horizon": [0, -1, 2.5, "3", True, NAN],
     "prediction_weight": [0.0, 1.0, -0.1, NAN, "0.5", None],

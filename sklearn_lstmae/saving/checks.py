@@ -142,9 +142,8 @@ def _check_features(attributes, counts):
 
 def _check_configuration(configuration):
     """Architecture of a configuration; raise unless that is complete and possible."""
-    if isinstance(configuration, dict):
-        configuration = {"append_states": False} | configuration  # files of before have none
-    check_keys(configuration, CONFIGURATION, "configuration_")
+    check_keys(configuration, CONFIGURATION, "configuration_", absent=frozenset({"append_states"}))
+    configuration = {"append_states": False} | configuration
     description = configuration["architecture"]
     check_keys(
         description, {field.name for field in fields(Architecture)}, "configuration_.architecture"
@@ -176,9 +175,8 @@ def _check_optimizer_state(state, architecture, n_timesteps):
         "head": [list],
         "summary": [dict, None],
     }
-    if "head" not in state and "summary" not in state:  # files of before have neither
-        state = {**state, "head": [], "summary": None}
-    check_keys(state, constraints.keys(), "optimizer_state_")
+    check_keys(state, constraints.keys(), "optimizer_state_", absent=frozenset({"head", "summary"}))
+    state = {"head": [], "summary": None, **state}
     validate_parameter_constraints(constraints, state, "optimizer_state_")
     n_components = _check_summary(state["summary"], architecture, n_timesteps)
     head = [(architecture.code_width, n_components), (n_components,)] if n_components else []
