@@ -276,13 +276,14 @@ class LSTMAutoencoderTransformer(
     number of TensorFlow threads (elsewhere codes agree to about 1e-5).
 
     Networks are compiled once in a process for each architecture, loss and optimizer, and for
-    whether there is any dropout, noise or clipping. Other values of ``dropout``, ``noise``,
-    ``clipnorm``, ``learning_rate``, ``kl_weight`` or ``prediction_weight``, other rows, folds or
-    threads compile nothing. A training of more than some 40,000 steps of LSTM layers is compiled
-    with XLA, once more for each longest length and batch size, which takes a few seconds and makes
-    each step two to three times as fast; a shorter one runs in TensorFlow's plain graph. The
-    number of threads is TensorFlow's (``TF_NUM_INTRAOP_THREADS``) for both; joblib's worker
-    processes use as many as joblib gives them.
+    whether there is any dropout, noise, clipping or summary; other values of ``dropout``,
+    ``noise``, ``clipnorm``, ``learning_rate``, ``kl_weight``, ``summary_weight`` or
+    ``prediction_weight``, other rows, folds or threads compile nothing. A training of more than
+    some 40,000 steps of LSTM layers is compiled with XLA, once more for each longest length and
+    batch size, which takes a few seconds and makes each step two to three times as fast; a shorter
+    one runs in TensorFlow's plain graph. The number of threads is TensorFlow's
+    (``TF_NUM_INTRAOP_THREADS``) for both; joblib's worker processes use as many as joblib gives
+    them.
 
     There is no ``sample_weight``: training by minibatches cannot make a weight of 2 equal a
     repeated sample, as scikit-learn demands.

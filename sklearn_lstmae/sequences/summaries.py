@@ -31,8 +31,9 @@ DILATIONS = 5
 
 # Thresholds are these quantiles of a kernel's outputs ...
 QUANTILES = (0.2, 0.5, 0.8)
-# ... at about this many places.
+# ... at about this many places, and at fewer of them where there are many features.
 PLACES = 2048
+PLACE_VALUES = 2**17
 
 # Everything is learned from this many sequences at most, ...
 ROWS = 512
@@ -153,7 +154,8 @@ def shares_of(batch: SequenceBatch, dilations, thresholds):
 
 def _learn_thresholds(reader, rows, dilations, generator):
     """Quantiles of outputs at random places: (D, 84, Q, F) float32."""
-    n_places = -(-PLACES // len(rows))
+    n_places = min(PLACES, PLACE_VALUES // reader.sequences.n_features)
+    n_places = max(1, -(-n_places // len(rows)))  # of each sequence
     uniform = generator.random((n_places, len(rows)))
     blocks = [
         _taps_at_random(batch, dilations, uniform[:, places])

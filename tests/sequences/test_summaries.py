@@ -209,6 +209,13 @@ def test_what_is_learned_from_is_bounded(monkeypatch):
     assert summary.apply(reader).shape == (40, 9)
 
 
+def test_many_features_are_summarized_by_some_of_their_shares():
+    reader = make_reader(RNG.normal(size=(6, 12, 300)))
+    summary = learn_summary(reader, 0)
+    assert 0 < summary.columns.size <= summaries.SHARES < summary.thresholds.size
+    assert summary.apply(reader).shape == (6, 5)
+
+
 def test_rows_of_a_reader_are_its_own():
     rows = np.array([3, 30, 7, 1, 25])
     part = make_reader(X).subset(rows)
