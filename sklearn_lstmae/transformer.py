@@ -92,9 +92,10 @@ class LSTMAutoencoderTransformer(
         of positive outputs of fixed convolution kernels, computed once, feature by feature, from
         the scaled values that the encoder reads (MiniRocket, Dempster et al. 2021), brought to at
         most 32 principal components. The error is squared. Above 0, codes mostly classify and
-        cluster better, and rebuild less. 0 is a pure autoencoder, and so is any weight where all
-        sequences are shorter than the kernels, 9 steps. Only `fit` and `partial_fit` need the layer
-        and the statistics; `transform` is the same network with any weight.
+        cluster better, and rebuild less; 0.3 is a good start. 0 is a pure autoencoder, and so is
+        any weight where all sequences are shorter than the kernels, 9 steps. Only `fit` and
+        `partial_fit` need the layer and the statistics; `transform` is the same network with any
+        weight.
 
     objective : {"reconstruct", "predict", "composite"}, default="reconstruct"
         What is decoded from the code: the sequence itself, what comes next, or both, by two
