@@ -6,12 +6,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
-from sklearn_lstmae.training.autoencoder import Autoencoding
 
 from sklearn_lstmae import LSTMAutoencoderTransformer, load, save
 from sklearn_lstmae.fitting.model import fitted_model
 from sklearn_lstmae.sequences.summaries import Summary
 from sklearn_lstmae.training.loop import fresh_state
+from sklearn_lstmae.training.objectives.autoencoder import Autoencoding
 
 # A few epochs are often no better than the mean: the warning says the truth.
 pytestmark = pytest.mark.filterwarnings(
