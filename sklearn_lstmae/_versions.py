@@ -2,6 +2,7 @@
 
 import functools
 import importlib.metadata
+import inspect
 import warnings
 
 import numpy as np
@@ -57,4 +58,7 @@ class PickledWithVersionsMixin:
                 UserWarning,
                 stacklevel=2,
             )
-        super().__setstate__(state)  # type: ignore[misc]
+        # Parameters that were added since have their default.
+        parameters = inspect.signature(type(self).__init__).parameters.values()
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        super().__setstate__({**defaults, **state})  # type: ignore[misc]

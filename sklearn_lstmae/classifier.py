@@ -122,7 +122,7 @@ class LSTMAutoencoderClassifier(
         Loss of the fitted model on the sequences it learned from, without dropout and noise.
 
     baseline_loss_ : float
-        Loss of saying for each sequence how often each class occurs.
+        Loss of predicting for each sequence how often each class occurs.
 
     n_features_in_ : int
         T for X of shape (N, T), else F.
@@ -138,11 +138,13 @@ class LSTMAutoencoderClassifier(
 
     The head reads what ``transform`` of the autoencoder returns: all of a sequence is encoded, also
     with a ``horizon``; of a variational encoder the mean code is read; with ``scaling="sequence"``
-    the appended means and log-deviations are read, too. Its columns are brought to mean 0 and
-    deviation 1 for training, which ``weights_`` then have in them.
+    the appended means and log-deviations are read, too, and with ``append_states`` the statistics
+    of the tuned encoder's outputs. Its columns are brought to mean 0 and deviation 1 for training,
+    which ``weights_`` then have in them.
 
     The probabilities of a sequence do not depend, to the bit, on the other rows. Programs are
-    compiled once in a process for each architecture and number of classes.
+    compiled once in a process for each architecture, optimizer and number of classes, and for
+    whether there is any dropout, noise or clipping.
 
     There is no ``sample_weight``: training by minibatches cannot make a weight of 2 equal a
     repeated sample, as scikit-learn demands.
@@ -243,8 +245,8 @@ class LSTMAutoencoderClassifier(
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If the fit is no better than saying how often each class occurs, or if early stopping
-            never stopped; and those of the autoencoder's ``fit``.
+            If the fit is no better than predicting how often each class occurs, or if early
+            stopping never stopped; and those of the autoencoder's ``fit``.
         """
         check_counts(self, ("epochs", "batch_size", "patience"))
         with keep_state_on_failure(self):

@@ -20,6 +20,7 @@ from sklearn_lstmae._sklearn import (
     validate_parameters,
 )
 from sklearn_lstmae._versions import PickledWithVersionsMixin
+from sklearn_lstmae.fitting.model import fitted_model
 from sklearn_lstmae.fitting.outcome import USER_LINE, keep_state_on_failure
 from sklearn_lstmae.fitting.seeds import draw_seed
 from sklearn_lstmae.fitting.thresholds import (
@@ -221,7 +222,7 @@ class LSTMAutoencoderDetector(PickledWithVersionsMixin, OutlierMixin, BaseEstima
             The sequences.
 
         y : ignored
-            Here for scikit-learn's convention.
+            Not used, present here for API consistency by convention.
 
         groups : array-like of shape (N,), default=None
             Which sequences belong together, as windows of one record do: "cv" and "conformal"
@@ -269,7 +270,7 @@ class LSTMAutoencoderDetector(PickledWithVersionsMixin, OutlierMixin, BaseEstima
             The sequences.
 
         y : ignored
-            Here for scikit-learn's convention.
+            Not used, present here for API consistency by convention.
 
         Returns
         -------
@@ -481,7 +482,9 @@ class LSTMAutoencoderDetector(PickledWithVersionsMixin, OutlierMixin, BaseEstima
         return self
 
     def _encode(self, X):
-        return np.asarray(self.autoencoder_.transform(X), dtype=np.float64)
+        # Distances are not improved by the columns of `append_states`.
+        width = fitted_model(self.autoencoder_).n_decoded
+        return np.asarray(self.autoencoder_.transform(X), dtype=np.float64)[:, :width]
 
     def _score_each(self, X):
         """(N, 1), or (N, 2) with "both"; the higher, the more normal."""

@@ -32,8 +32,8 @@ def latent_importance(transformer, X):
     shares : ndarray of shape (L, T, F), float64
         T are the steps of the longest sequence. The shares of a column sum to 1; they are all 0
         if nothing that varies in X changes it. A step that few of the sequences reach counts for
-        these only, so that its share is smaller. The columns that ``scaling="sequence"`` appends
-        are left out: each is a statistic of one feature.
+        these only, so that its share is smaller. The columns that ``scaling="sequence"`` and
+        ``append_states`` append are left out.
 
     Raises
     ------

@@ -437,7 +437,7 @@ class LSTMAutoencoderTransformer(
             The sequences.
 
         y : ignored
-            Here for scikit-learn's convention.
+            Not used, present here for API consistency by convention.
 
         Returns
         -------
@@ -500,7 +500,7 @@ class LSTMAutoencoderTransformer(
             The sequences, with the features of those before.
 
         y : ignored
-            Here for scikit-learn's convention.
+            Not used, present here for API consistency by convention.
 
         Returns
         -------
@@ -537,7 +537,8 @@ class LSTMAutoencoderTransformer(
         -------
         codes : ndarray of shape (N, L), float32
             L is ``latent_dim``; twice that with ``bottleneck="hidden_cell"``; 2 F more with
-            ``scaling="sequence"``.
+            ``scaling="sequence"``; and then, with ``append_states``, four times the outputs of the
+            encoder's last layer.
         """
         model = fitted_model(self)
         return model.encode(model.read(self, X))
@@ -569,8 +570,7 @@ class LSTMAutoencoderTransformer(
                 f"{type(self).__name__} have {model.n_columns}: pass what transform returns."
             )
         task, n_steps = self._task(model, None), model.n_timesteps
-        if TASKS[task].follows:
-            n_steps = model.horizon or n_steps - 1
+        n_steps = TASKS[task].width(n_steps, model.horizon)
         lengths = check_lengths(n_steps if lengths is None else lengths, len(Z))
         if TASKS[task].follows:
             check_whole_frames(model, int(lengths.max()))
@@ -600,9 +600,7 @@ class LSTMAutoencoderTransformer(
         reader = model.read(self, X, (task,), as_trained=TASKS[task].follows)
         sequences = reader.sequences
         _, lengths = TASKS[task].span(sequences.lengths, reader.horizon)
-        width = sequences.width
-        if TASKS[task].follows:
-            width = TASKS[task].width(width - 1, reader.horizon)
+        width = TASKS[task].width(sequences.width, reader.horizon)
         result = np.empty((len(reader), width, sequences.n_features), np.float32)
 
         def keep(rows, block, outputs):
@@ -713,7 +711,7 @@ class LSTMAutoencoderTransformer(
             The sequences.
 
         y : ignored
-            Here for scikit-learn's convention.
+            Not used, present here for API consistency by convention.
 
         Returns
         -------
@@ -739,7 +737,8 @@ class LSTMAutoencoderTransformer(
         ----------
         part : {"encoder", "decoder", "predictor", "autoencoder"}, default="encoder"
             Inputs of the encoder: x (n, T, F) and mask (n, T), which is true for real steps and
-            false for padding on the right. Inputs of the decoder and the predictor: z (n, L) and
+            false for padding on the right; with ``append_states`` it outputs the statistics of the
+            states after the code. Inputs of the decoder and the predictor: z (n, L) and
             such a mask, of the steps to say. The autoencoder reads x and mask and has the others
             as named sub-models; with two decoders it returns a dict of their outputs.
 
@@ -775,7 +774,9 @@ class LSTMAutoencoderTransformer(
         -------
         names : ndarray of str
             "lstmautoencodertransformer0", ... and "mean_x0", ..., "log_deviation_x0", ... for the
-            columns that ``scaling="sequence"`` appends.
+            columns that ``scaling="sequence"`` appends; "lstmautoencodertransformer_mean_0", ...
+            "..._deviation_0", ... "..._maximum_0", ... "..._minimum_0", ... for those of
+            ``append_states``.
         """
         check_is_fitted(self)
         names = check_feature_names_in(self, input_features)

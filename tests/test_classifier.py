@@ -364,7 +364,9 @@ def test_training_cut_short_is_told(frozen_model):
 
 def test_a_fit_that_is_no_better_than_counting_is_told(frozen_model):
     classifier = make(frozen_model, learning_rate=30.0, epochs=2)
-    with pytest.warns(ConvergenceWarning, match=r"no better than saying how often .* loss of that"):
+    with pytest.warns(
+        ConvergenceWarning, match="no better than predicting how often"
+    ):
         classifier.fit(CUBE, np.arange(N) % 2)
 
 

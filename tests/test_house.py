@@ -30,24 +30,13 @@ APART = {"records": {"sequences"}, "datasets": set(), "windows": {"records"}}
 LEAVES = {"displays", "saving", "keras_models", "windows"}
 # Private files at the top of the package, which any room may import and which import no room.
 GROUND = {"_file_container", "_sklearn", "_versions"}
+# Modules that import TensorFlow: these, and all of `training` but two.
 TENSORFLOW = {f"network.{name}" for name in ("_tensorflow", "lstm", "in_tensorflow", "in_keras")}
+WITHOUT_TENSORFLOW = {"training", "training.plan", "training.state"}
 # Outside packages -> the rooms and modules that may import them.
 ONLY_IN = {
-    "tensorflow": {
-        "training",
-        "network._tensorflow",
-        "network.lstm",
-        "network.network",
-        "network.plain",
-    },
-    "keras": {
-        "training",
-        "network._tensorflow",
-        "network.lstm",
-        "network.network",
-        "network.plain",
-        "keras_models",
-    },
+    "tensorflow": {"training", *TENSORFLOW},
+    "keras": {"training", "keras_models", *TENSORFLOW},
     "scikeras": set(),
     "matplotlib": {"displays"},
     "onnx": {"saving"},
@@ -151,6 +140,28 @@ def outside_violations(modules):
             is_lost = top in ONLY_IN and not {room, place} & ONLY_IN[top]
             is_sklearn = top == "sklearn" or name == BORDER
             if is_lost or (is_sklearn and room in WITHOUT_SKLEARN):
+                complaints.append(f"{module.name} imports {name}")
+    return complaints
+
+
+def imports_tensorflow(place):
+    """Whether importing a module of the package, by its name within it, imports TensorFlow."""
+    is_training = place.split(".")[0] == "training" and place not in WITHOUT_TENSORFLOW
+    return place in TENSORFLOW or (is_training and not place.endswith("objectives"))
+
+
+def tensorflow_violations(modules):
+    """Importing any other module must not import TensorFlow; within a function it may."""
+    complaints = []
+    for module in modules.values():
+        if imports_tensorflow(module.name.removeprefix(PACKAGE + ".")):
+            continue
+        body = ast.Module([n for n in module.tree.body if not isinstance(n, FUNCTIONS)], [])
+        classes = [n for n in body.body if isinstance(n, ast.ClassDef)]
+        body.body = [n for n in body.body if n not in classes]
+        top = Module(module.name, module.is_package, module.source, body)
+        for name in sorted(imported_names(top, modules)):
+            if imports_tensorflow(name.removeprefix(PACKAGE + ".")) and name in modules:
                 complaints.append(f"{module.name} imports {name}")
     return complaints
 
@@ -267,7 +278,7 @@ def budget_violations(modules):
         if len(lines) > MODULE_LINES:
             complaints.append(f"{module.name}: {len(lines)} lines")
         for node in ast.walk(module.tree):
-            # A constructor only assigns: it is as long as the list of parameters.
+            # The constructor of an estimator is as long as its list of parameters.
             if isinstance(node, FUNCTIONS) and node.name != "__init__":
                 size = len(lines & set(range(node.lineno, node.end_lineno + 1)))
                 if size > FUNCTION_LINES:
@@ -285,6 +296,7 @@ def budget_violations(modules):
 RULES = [
     room_violations,
     outside_violations,
+    tensorflow_violations,
     private_violations,
     reaching_violations,
     ground_violations,
@@ -306,8 +318,10 @@ def test_package_keeps_the_rule(rule, modules):
 
 
 def test_every_room_is_read(modules):
+    places = {name.removeprefix(PACKAGE + ".") for name in modules}
     rooms = {room_of(name) for name in modules}
     assert rooms >= {*ROOMS, *APART, *LEAVES, *GROUND}
+    assert rooms | places >= set().union(*ONLY_IN.values()) | WITHOUT_TENSORFLOW
 
 
 def test_importing_the_package_does_not_import_tensorflow():
@@ -348,7 +362,7 @@ TIDY = {
     "_versions.py": "from sklearn import __version__\n",
     "displays.py": "import matplotlib\nfrom sklearn_lstmae.transformer import T\n",
     "detector.py": "",
-    "transformer.py": "from .training import loop\nfrom .sequences.batch import Batch\n",
+    "transformer.py": "from .sequences import batch\ndef f():\n    from .training import loop\n",
     "training/loop.py": "import keras\nfrom ..sequences import batch\nfrom . import steps\n",
     "training/steps.py": "import tensorflow as tf\n",
     "sequences/__init__.py": "from .batch import Batch\n",
@@ -410,6 +424,26 @@ def test_an_outside_package_in_the_wrong_room_is_found(path, source, name, house
 def test_a_private_name_of_scikit_learn_is_found(source, name, house):
     modules = house(TIDY | {"records/windows.py": source})
     assert private_violations(modules) == [f"sklearn_lstmae.records.windows imports {name}"]
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "name"),
+    [
+        ("transformer.py", "from .training import loop", "training.loop"),
+        ("sequences/batch.py", "from ..network._tensorflow import tf", "network._tensorflow"),
+        ("detector.py", "from sklearn_lstmae.network import in_keras", "network.in_keras"),
+    ],
+)
+def test_tensorflow_through_another_module_is_found(path, source, name, house):
+    network = {f"network/{each}.py": "" for each in ("__init__", "_tensorflow", "in_keras")}
+    modules = house(TIDY | network | {path: source})
+    complaint = f"{module_of(path)} imports sklearn_lstmae.{name}"
+    assert tensorflow_violations(modules) == [complaint]
+
+
+def test_tensorflow_within_a_function_is_no_violation(house):
+    source = "def fit():\n    from .training import loop"
+    assert tensorflow_violations(house(TIDY | {"transformer.py": source})) == []
 
 
 def test_a_private_attribute_of_another_class_is_found(house):

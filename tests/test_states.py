@@ -196,11 +196,12 @@ def test_pipelines_searches_and_data_frames_take_them():
     assert columns[-1] == "codes__lstmautoencodertransformer_minimum_9"
 
 
-def test_detectors_read_them_as_part_of_the_code():
+def test_detectors_leave_them_out_of_distances(tmp_path):
     detector = LSTMAutoencoderDetector(make(), score_from="code", random_state=0).fit(X)
-    width = len(detector.autoencoder_.get_feature_names_out())
-    assert detector.code_precision_.shape == (width, width)
-    assert detector.predict(X).shape == (8,)
+    plain = LSTMAutoencoderDetector(make(False), score_from="code", random_state=0).fit(X)
+    assert_array_equal(detector.score_samples(X), plain.score_samples(X))
+    save(detector, tmp_path / "detector")
+    assert_array_equal(load(tmp_path / "detector").score_samples(X), plain.score_samples(X))
 
 
 @pytest.mark.parametrize("fine_tune", [True, False])
@@ -231,13 +232,19 @@ def test_pictures_and_shares_leave_them_out():
     assert len(latent_importance(model, X)) == 3
     display = LatentTraversalDisplay.from_estimator(model, X)
     assert max(display.columns) < 3
+    for column in (3, "lstmautoencodertransformer_mean_0"):
+        with pytest.raises(ValueError, match="columns"):
+            LatentTraversalDisplay.from_estimator(model, X, columns=[column])
 
 
-def test_a_partial_fit_with_other_columns_is_refused():
+def test_training_goes_on_with_other_columns(tmp_path):
     model = make().fit(X)
-    with pytest.raises(ValueError, match="append_states=False asks for another model"):
-        model.set_params(append_states=False).partial_fit(X)
-    assert model.fit(X).transform(X).shape == (8, 3)
+    expected = make(False).fit(X).partial_fit(X)
+    model.set_params(append_states=False).partial_fit(X)
+    assert_array_equal(model.transform(X), expected.transform(X))
+    stopped = make(checkpoint_dir=tmp_path).fit(X)
+    resumed = clone(stopped).set_params(append_states=False, resume=True).fit(X)
+    assert_array_equal(resumed.transform(X), stopped.transform(X)[:, :3])
 
 
 def test_models_of_before_have_none(model, tmp_path):

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
 
-from sklearn_lstmae import WindowSplit, sliding_windows, unwind
+from sklearn_lstmae import LSTMAutoencoderTransformer, WindowSplit, sliding_windows, unwind
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -23,3 +24,16 @@ def test_an_old_pickle_of_a_search_splits_as_before():
     assert folds == [([4, 5, 6], [0, 1, 2, 3]), ([0, 1, 2, 3], [4, 5, 6])]
     for result, record in zip(unwind(windows, search.cv.index), records, strict=True):
         assert_array_equal(result, record)
+
+
+@pytest.mark.filterwarnings("ignore:LSTMAutoencoderTransformer was pickled with:UserWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
+@pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.pickle")), ids=lambda path: path.stem)
+def test_parameters_that_old_pickles_do_not_have_are_the_defaults(path):
+    estimator = pickle.loads(path.read_bytes())
+    assert repr(estimator)
+    model = getattr(estimator, "estimator", estimator)
+    defaults = LSTMAutoencoderTransformer().get_params()
+    parameters = clone(model).get_params()
+    assert parameters.keys() == defaults.keys()
+    assert parameters["append_states"] is False

@@ -251,7 +251,7 @@ class LatentTraversalDisplay:
         if columns is None:
             effect = (sequences.std(axis=1) / estimator.scale_).mean(axis=(1, 2))  # (L,)
             columns = np.argsort(-effect, kind="stable")[:4].tolist()
-        columns = places_of(columns, estimator.get_feature_names_out().tolist(), "columns")
+        columns = places_of(columns, estimator.get_feature_names_out()[:width].tolist(), "columns")
         chosen = places_of(features, names, "features")
         return cls(
             sequences=sequences[columns][..., chosen],

@@ -1,1 +1,1 @@
-"""The steps of `fit` that need no network: parameters, checkpoints, reports, outcomes."""
+"""What `fit` does, step by step, and the fitted model that later methods read."""

@@ -34,19 +34,19 @@ def check_steps(model, steps, until):
     if steps > horizon and not model.architecture.conditional:
         raise ValueError(
             f"steps={steps} is more than horizon={horizon}, which a decoder without "
-            "conditional=True does not say: fit with a longer horizon or with conditional=True."
+            "conditional=True does not output: fit with a longer horizon or with conditional=True."
         )
     check_whole_frames(model, steps)
     return int(steps)
 
 
 def check_whole_frames(model, steps):
-    """Raise where a predicting decoder would say steps of a frame that it never learned."""
+    """Raise where a predicting decoder would output steps of a frame that it never learned."""
     horizon, patch_size = model.horizon, model.architecture.patch_size
     if horizon is not None and steps > horizon and horizon % patch_size:
         raise ValueError(
             f"steps={steps} is more than horizon={horizon}, which is no multiple of patch_size="
-            f"{patch_size}, so that the decoder never learned to say its last frame to the end: "
+            f"{patch_size}, so that the decoder never learned to output its last frame to the end: "
             "fit with a horizon that is a multiple, or with patch_size=1."
         )
 

@@ -31,7 +31,7 @@ NAME = re.compile(r"checkpoint-(\d{6,})\.lstmae")
 LOCK = ".sklearn_lstmae-lock"
 
 # Parameters that do not change what is trained. The seed stands for random_state.
-IRRELEVANT = {"checkpoint_dir", "resume", "warm_start", "random_state", "verbose"}
+IRRELEVANT = {"append_states", "checkpoint_dir", "resume", "warm_start", "random_state", "verbose"}
 
 # Packages of another version may make other bits.
 SAME_BITS = ("sklearn_lstmae", "numpy", "keras", "tensorflow")

@@ -1,4 +1,4 @@
-"""Classes of a classifier: what y says, what errors count for, and where a head starts.
+"""Labels of a classifier: classes, weights of errors, and the head that training starts from.
 
 Letters: N sequences, C columns of codes, G classes.
 """
@@ -63,7 +63,7 @@ def regress(numbers, shares, columns):
 
 
 def entropy(shares, numbers):
-    """Cross-entropy, in nats, of saying how often each class occurs: (G,), (N,) -> float."""
+    """Cross-entropy, in nats, of predicting the class frequencies: (G,), (N,) -> float."""
     often = shares * np.bincount(numbers, minlength=len(shares)) / len(numbers)  # (G,)
     often = often[often > 0]
     return float(-(often * np.log(often)).sum())

@@ -23,7 +23,7 @@ from sklearn_lstmae.training.state import TrainingProgress, TrainingState
 PARAMETERS = {"decoders": "objective", "tells_missing": "missing", "variational": "kl_weight"}
 
 # Settings that a model in use depends on, besides its architecture.
-SETTINGS = ("append_states", "horizon", "loss", "missing", "scaling")
+SETTINGS = ("horizon", "loss", "missing", "scaling")
 
 
 def learn(estimator, sequences, report, *, goes_on=False, one_pass=False, checkpoints=None):
@@ -157,10 +157,9 @@ def _carry_configuration(estimator, configuration, one_pass):
     if not one_pass:
         return {**configuration, "architecture": architecture}
     for name in SETTINGS:
-        value = fitted.get(name, False)  # files of before have no "append_states"
-        if configuration[name] != value:
-            _raise_changed(estimator, name, name, value)
-    return fitted
+        if configuration[name] != fitted[name]:
+            _raise_changed(estimator, name, name, fitted[name])
+    return {**fitted, "append_states": configuration["append_states"]}
 
 
 def _raise_changed(estimator, parameter, name, fitted):

@@ -63,7 +63,7 @@ def learn_classes(model, plan: TrainingPlan, learning, validation=None, *, repor
         return {"val_loss": loss, "val_accuracy": accuracy}
 
     progress = train(
-        Classifying(architecture, codes.shape[1], len(shares), model.append_states, fine_tune),
+        Classifying(architecture, model.n_statistics, len(shares), model.append_states, fine_tune),
         plan,
         reader,
         TrainingProgress(TrainingState(weights)),

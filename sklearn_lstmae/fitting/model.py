@@ -6,6 +6,7 @@ from functools import cached_property
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_lstmae.fitting.parameters import complete
 from sklearn_lstmae.inference.coder import Coder
 from sklearn_lstmae.network.architecture import Architecture
 from sklearn_lstmae.network.wiring import network_of
@@ -45,13 +46,12 @@ class FittedModel:
     @classmethod
     def of(cls, attributes):
         """The model that fitted attributes describe, or that they will once it has weights."""
-        configuration = attributes["configuration_"]
-        settings = ("horizon", "layout", "missing", "loss")
+        configuration = complete(attributes["configuration_"])
+        settings = ("append_states", "horizon", "layout", "missing", "loss")
         return cls(
             Architecture.from_dict(configuration["architecture"]),
             attributes.get("weights_", []),
             Scaling(configuration["scaling"], attributes["mean_"], attributes["scale_"]),
-            append_states=configuration.get("append_states", False),  # files of before have none
             n_timesteps=attributes["n_timesteps_"],
             **{name: configuration[name] for name in settings},
         )
@@ -72,10 +72,14 @@ class FittedModel:
         return self.weights[: len(network_of(self.architecture.encoder).shapes)]
 
     @property
+    def n_statistics(self):
+        """Columns that a scaling appends to a code."""
+        return 2 * self.architecture.n_features if self.scaling.kind == "sequence" else 0
+
+    @property
     def n_decoded(self):
         """Columns that `decode` reads: those of a code, and those that a scaling appends."""
-        appended = 2 * self.architecture.n_features if self.scaling.kind == "sequence" else 0
-        return self.architecture.code_width + appended
+        return self.architecture.code_width + self.n_statistics
 
     @property
     def n_columns(self):

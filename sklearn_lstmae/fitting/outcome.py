@@ -5,7 +5,7 @@ import warnings
 
 from sklearn.exceptions import ConvergenceWarning
 
-# What warnings of an outcome say: what the fit should be better than, and what to try.
+# Words of the warnings: the baseline that a fit should beat, and what to try.
 MEAN_OUTCOME = (
     "predicting each feature's mean",
     "loss of the mean",
@@ -13,7 +13,7 @@ MEAN_OUTCOME = (
     "sequences.",
 )
 CLASSES_OUTCOME = (
-    "saying how often each class occurs",
+    "predicting how often each class occurs",
     "loss of that",
     "Try more epochs, another learning_rate, or an autoencoder with a larger latent_dim.",
 )
@@ -25,7 +25,7 @@ USER_LINE = 4
 
 @contextlib.contextmanager
 def keep_state_on_failure(estimator):
-    """Whatever goes wrong, the estimator is as it was before."""
+    """Restore the earlier state of an estimator if an exception is raised within."""
     before = dict(vars(estimator))
     try:
         yield
@@ -35,7 +35,7 @@ def keep_state_on_failure(estimator):
 
 
 def warn_of_outcome(estimator, n_epochs, outcome=MEAN_OUTCOME):
-    """Say so when a fit of so many epochs is no better than its baseline, or was cut short."""
+    """Warn if a fit of ``n_epochs`` epochs is no better than its baseline, or was cut short."""
     baseline, its_loss, advice = outcome
     loss, baseline_loss = estimator.loss_, estimator.baseline_loss_
     if baseline_loss > 0 and not loss < baseline_loss:

@@ -15,7 +15,7 @@ AUTO_FRAMES = 32
 
 
 def check_parameters(estimator):
-    """Raise where parameters have no meaning that scikit-learn's table cannot tell."""
+    """Raise where parameters have no meaning, beyond what `_parameter_constraints` states."""
     check_counts(estimator, COUNTS)
     _check_hidden_units(estimator)
     _check_pairs(estimator)
@@ -49,7 +49,7 @@ def _check_hidden_units(estimator):
 
 
 def _check_pairs(estimator):
-    """Two parameters that contradict each other, or one that another takes its effect."""
+    """Raise where two parameters contradict each other, or one makes another ineffective."""
     bottleneck, objective = estimator.bottleneck, estimator.objective
     if bottleneck == "dense" and not len(estimator.hidden_units):
         raise ValueError(
@@ -148,6 +148,11 @@ def configure(estimator, sequences):
         "missing": estimator.missing,
         "scaling": estimator.scaling,
     }
+
+
+def complete(configuration):
+    """A configuration, with the settings that earlier versions did not have."""
+    return {"append_states": False} | configuration
 
 
 def make_plan(estimator, seed, one_pass, n_sequences, summarizes=False):

@@ -1,4 +1,4 @@
-"""Who is told of each epoch: scikit-learn's fit callbacks (version 1.9), and the terminal."""
+"""Reports of each epoch: scikit-learn's fit callbacks (version 1.9), and the terminal."""
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -9,7 +9,7 @@ except ImportError:  # scikit-learn < 1.9: no callbacks
 
 
 class FitReport:
-    """Tells scikit-learn's callbacks and the terminal how a fit goes on.
+    """Reports the progress of a fit to scikit-learn's callbacks and to the terminal.
 
     A context: leaving it ends the progress line.
 
@@ -18,7 +18,7 @@ class FitReport:
     estimator : estimator
         Its ``verbose`` chooses silence (0), one progress line (1) or a line an epoch (2).
     n_epochs : int
-        At most so many will be reported.
+        The most epochs that will be reported.
     X, y : object
         What ``fit`` was given; callbacks may score on it.
     """
@@ -41,7 +41,7 @@ class FitReport:
         self._bar.close()
 
     def listener(self, attributes_of):
-        """What training should call after each epoch, None if nobody wants to know.
+        """The per-epoch callback, or None without callbacks and with ``verbose=0``.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Arithmetic of the detector: scores of codes, thresholds, p-values, who carries an error."""
+"""Arithmetic of the detector: scores of codes, thresholds, p-values, shares of errors."""
 
 import numpy as np
 
@@ -51,7 +51,7 @@ def drop_unjudged(scores):
     if not judged.size:
         raise ValueError(
             f"None of {len(scores)} sequences that a threshold is taken from can be judged: all "
-            "that the decoder should say of each is missing."
+            "that the decoder should output is missing in each."
         )
     return judged
 
@@ -93,7 +93,7 @@ def conformal_p_values(scores, calibration):
 
 
 def share_errors(errors):
-    """Who carries the error of each sequence.
+    """Share of each feature in the error of each sequence.
 
     Parameters
     ----------

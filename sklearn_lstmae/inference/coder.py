@@ -45,7 +45,7 @@ class Coder:
         blocks = row_blocks(self.architecture, reader.n_frames)
         return in_place(blocks, on_all_cores(encode_rows, blocks), len(reader))
 
-    def decode(self, codes, lengths, task="reconstruct"):
+    def decode(self, codes, lengths, task):
         """Scaled sequences as long as the longest: (N, C), (N,) -> (N, T, F), padding undefined."""
         n_steps = int(lengths.max())
 
@@ -119,15 +119,13 @@ class Coder:
         ends = np.full(width, n_frames)
         ends[places] = self.architecture.n_frames(frames.lengths)
         mask = None if (ends == n_frames).all() else np.arange(n_frames)[:, np.newaxis] < ends
-        encoder = self._network.encoder
         with np.errstate(all="ignore"):
-            if append_states:
-                parts = encoder.encode_with_states(self._operations, (values, indicators), mask)
-            else:
-                parts = [encoder.encode(self._operations, (values, indicators), mask)]
+            parts = self._network.encoder.encode_parts(
+                self._operations, (values, indicators), mask, append_states
+            )
         return [np.ascontiguousarray(part[:, places].T) for part in parts]
 
-    def decode_block(self, codes, lengths, n_frames, task="reconstruct"):
+    def decode_block(self, codes, lengths, n_frames, task):
         """Frames of at most `blocks.block_rows` codes in the order of time: (b, K, P * F)."""
         width, places = block_width(self.architecture, n_frames), places_of(len(codes))
         block = np.zeros((codes.shape[1], width), np.float32)

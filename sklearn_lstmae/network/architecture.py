@@ -19,7 +19,7 @@ LARGEST = 1e18
 
 @dataclass(frozen=True)
 class Architecture:
-    """What the network is: two estimators with equal descriptions share one compiled program.
+    """What the network is: two estimators with equal descriptions share what is compiled.
 
     The number of sequences, their lengths and everything that only matters in training are not
     part of it. Letters: F features, P patch size, L latent width, U units.
@@ -36,7 +36,8 @@ class Architecture:
     decoder_start: str  # "input", "state" or "input_state"
     time_encoding: bool
     activation: str  # "tanh" or "relu"
-    tells_missing: bool  # the encoder also reads which values are observed
+    # The encoder also reads which values are observed. Files have the field by this name.
+    tells_missing: bool
     decoders: tuple[str, ...] = ("reconstruct",)  # of "reconstruct" and "predict", in this order
     conditional: bool = False  # decoders read the previous frame
     variational: bool = False  # the encoder also outputs the variance of a code

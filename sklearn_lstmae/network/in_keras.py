@@ -8,7 +8,7 @@ from sklearn_lstmae.sequences.tasks import TASKS
 
 from ._tensorflow import check_process, keras
 from .architecture import FREQUENCIES, Architecture
-from .wiring import LEAST_VARIANCE, TIMES, Lstm, Operations, Read, network_of
+from .wiring import LEAST_VARIANCE, TIMES, Lstm, Operations, Read, first_given, network_of
 
 ops = keras.ops
 
@@ -21,7 +21,8 @@ def _mean(values, mask):
 
 def _maximum(values, mask):
     """(n, K, D), (n, K) -> (n, D)."""
-    return ops.max(ops.where(mask[:, :, None], values, -float("inf")), 1)
+    maximum = ops.max(ops.where(mask[:, :, None], values, -float("inf")), 1)
+    return ops.where(ops.any(mask, 1)[:, None], maximum, 0.0)
 
 
 def _minimum(values, mask):
@@ -59,7 +60,7 @@ class KerasOperations(Operations):
     def lstm(self, layer, read, *, mask=None, state=None):
         """Apply an LSTM layer."""
         series, code = list(read.series), read.code
-        given = next(part for part in (*series, code, *(state or ())) if part is not None)
+        given = first_given(*series, code, *(state or ()))
         zero = ops.zeros_like(given[..., :1])  # (n, 1) or (n, K, 1)
         if read.time is not None:
             zero = zero[:, :1] if series else zero[:, None]  # (n, 1, 1)
@@ -69,7 +70,7 @@ class KerasOperations(Operations):
             ones = ops.ones_like(ops.sum(series[0], -1, keepdims=True))  # (n, K, 1)
             series.append(code[:, None] * ones)
         if state is not None:
-            zeros = ops.zeros_like(next(vector for vector in state if vector is not None))
+            zeros = ops.zeros_like(first_given(*state))
             state = [zeros if vector is None else vector for vector in state]
         columns = ops.concatenate(series, -1)
         outputs, *state = self._layers[layer](columns, mask=mask, initial_state=state)
@@ -92,7 +93,7 @@ class KerasOperations(Operations):
         return POOL[kind](ops.concatenate(series, -1), mask)
 
     def time(self, n_frames, kind):
-        """What tells frames apart: (K, D); ``n_frames`` is a number, or (K,) of 0, 1, 2, ..."""
+        """The time of each frame: (K, D); ``n_frames`` is a number, or (K,) of 0, 1, 2, ..."""
         positions = ops.arange(n_frames) if isinstance(n_frames, int) else n_frames
         positions = ops.cast(positions, "float32")[:, None]
         if kind == "encoded":
@@ -172,12 +173,8 @@ def _build_encoder(architecture, operations, append_states):
     elif architecture.patch_size > 1:
         series.append(_to_frames(real, architecture))
     encoder = network_of(architecture).encoder
-    arguments = operations, series, _frame_mask(mask, architecture)
-    if append_states:
-        code = ops.concatenate(encoder.encode_with_states(*arguments), -1)
-    else:
-        code = encoder.encode(*arguments)
-    return keras.Model([x, mask], code, name="encoder")
+    parts = encoder.encode_parts(operations, series, _frame_mask(mask, architecture), append_states)
+    return keras.Model([x, mask], ops.concatenate(parts, -1), name="encoder")
 
 
 def _build_decoder(architecture, operations, task, n_timesteps):

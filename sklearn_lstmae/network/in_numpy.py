@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .architecture import FREQUENCIES, Architecture
-from .wiring import LEAST_VARIANCE, TIMES, Lstm, Operations, Read, network_of
+from .wiring import LEAST_VARIANCE, TIMES, Lstm, Operations, Read, first_given, network_of
 
 FORWARDS, BACKWARDS = slice(None), slice(None, None, -1)
 
@@ -31,7 +31,8 @@ def _maximum(values, mask):
     """(K, D, B), (K, B) or None -> (D, B)."""
     if mask is None:
         return values.max(0)
-    return np.where(mask[:, np.newaxis], values, np.float32(-np.inf)).max(0)
+    maximum = np.where(mask[:, np.newaxis], values, np.float32(-np.inf)).max(0)
+    return np.where(mask.any(0), maximum, np.float32(0))
 
 
 def _minimum(values, mask):
@@ -91,7 +92,7 @@ class NumpyOperations(Operations):
         return np.concatenate([POOL[kind](values, mask) for values in series])
 
     def time(self, n_frames, kind):
-        """What tells frames apart: (K, D)."""
+        """The time of each frame: (K, D)."""
         positions = np.arange(n_frames, dtype=np.float32)[:, np.newaxis]
         if kind == "encoded":
             angles = positions * FREQUENCIES
@@ -133,8 +134,7 @@ class NumpyOperations(Operations):
         ends = [n_time, arranged.kernel.shape[1] - n_code]
         of_time, kernel, of_code = np.split(arranged.kernel, ends, axis=1)
         if not series:
-            given = [read.code, *(state or ())]
-            n_rows = next(vector.shape[1] for vector in given if vector is not None)
+            n_rows = first_given(read.code, *(state or ())).shape[1]
             series = [np.empty((len(read.time), 0, n_rows), np.float32)]
         return Pass(
             arranged,

@@ -104,7 +104,7 @@ class OnnxOperations(Operations):
         return POOL[kind](graph, values, mask, real)
 
     def time(self, n_frames, kind):
-        """What tells frames apart: (K, 1, D) of (1,)."""
+        """The time of each frame: (K, 1, D) of (1,)."""
         graph = self._graph
         positions = graph.add("Unsqueeze", graph.cast(graph.range(n_frames), np.float32), [1, 2])
         if kind == "encoded":

@@ -11,7 +11,7 @@ import numpy as np
 from ._tensorflow import tf
 from .architecture import FREQUENCIES, Architecture
 from .lstm import Recurrence
-from .wiring import LEAST_VARIANCE, TIMES, Operations, Read, network_of
+from .wiring import LEAST_VARIANCE, TIMES, Operations, Read, first_given, network_of
 
 
 def _mean(values, mask):
@@ -74,7 +74,10 @@ class TensorFlowOperations(Operations):
         if series is not None:
             projected = _product(series, of_series) + projected  # (K, B, 4U)
         every_frame = None if read.code is None else read.code @ of_code  # (B, 4U)
-        rows = _rows(read.code, state) if series is None else tf.shape(series)[1]
+        if series is None:
+            rows = tf.shape(first_given(read.code, *(state or ())))[0]
+        else:
+            rows = tf.shape(series)[1]
         zeros = tf.zeros([rows, layer.units])
         state = [zeros if vector is None else vector for vector in state or (None, None)]
         recurrence = Recurrence(recurrent, mask, self._activation, layer.backwards, self._n_frames)
@@ -99,7 +102,7 @@ class TensorFlowOperations(Operations):
         return POOL[kind](_join_series(series), mask)
 
     def time(self, n_frames, kind):
-        """What tells frames apart: (K, D)."""
+        """The time of each frame: (K, D)."""
         positions = tf.cast(tf.range(n_frames), tf.float32)[:, tf.newaxis]
         if kind == "encoded":
             angles = positions * FREQUENCIES
@@ -123,12 +126,6 @@ def _product(columns, kernel):
 
 def _join_series(series):
     return series[0] if len(series) == 1 else tf.concat(series, -1)
-
-
-def _rows(code, state):
-    """How many sequences there are: the first axis of a vector that is given."""
-    given = [code, *(state or ())]
-    return tf.shape(next(vector for vector in given if vector is not None))[0]
 
 
 def initial_weights(layers, generator):

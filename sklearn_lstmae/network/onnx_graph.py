@@ -15,7 +15,7 @@ class Graph:
     Parameters
     ----------
     onnx : module
-        Who imports it has handled its absence.
+        The imported package; the caller has handled its absence.
 
     outer : Graph, default=None
         The one that this is a part of, as the body of a loop; its tensors can be read here.

@@ -1,6 +1,6 @@
 """The network, once: the layers of an `Architecture`, and the way from frames to codes and back.
 
-How a layer is computed is the affair of a back end: `in_numpy`, `in_tensorflow`, `in_keras` and
+Each back end computes layers in its own way: `in_numpy`, `in_tensorflow`, `in_keras` and
 `in_onnx` each provide the `Operations`. A *vector* belongs to one sequence, a *series* has a vector
 for each frame; what either is, an array or the name of a tensor, and in which order its axes come,
 each back end decides.
@@ -76,7 +76,7 @@ class Read:
     Attributes
     ----------
     time : array or tensor of shape (K, D), or None
-        The same for all sequences; without columns it still tells K.
+        The same for all sequences. Its first axis is K even if it has no columns.
     series : tuple of series
     code : vector or None
         The same at all frames.
@@ -85,6 +85,11 @@ class Read:
     time: Any = None
     series: tuple = ()
     code: Any = None
+
+
+def first_given(*vectors):
+    """The first vector that is not None."""
+    return next(vector for vector in vectors if vector is not None)
 
 
 class Operations(ABC):
@@ -112,11 +117,14 @@ class Operations(ABC):
 
     @abstractmethod
     def pool(self, kind, series, mask):
-        """A statistic over the real frames of several series: one vector."""
+        """A statistic over the real frames of several series: one vector, 0 if there are none."""
 
     @abstractmethod
     def time(self, n_frames, kind):
-        """What tells the frames of a decoder apart, one of `TIMES`: (K, D)."""
+        """The time of each frame as a decoder reads it, one of `TIMES`: (K, D).
+
+        ``n_frames`` is K in whatever form the back end counts frames.
+        """
 
     def drop(self, read: Read) -> Read:
         """Dropout, in training."""
@@ -151,14 +159,14 @@ class Encoder:
                 self.spread = Dense("log_variance", width, architecture.latent_dim)
         else:
             self.bottleneck = Lstm("bottleneck", width, architecture.latent_dim)
-        # The LSTM layers, a state bottleneck among them: of each its ways.
+        # The LSTM layers, with a state bottleneck: the ways of each.
         self.recurrent = list(self.hidden)
         if isinstance(self.bottleneck, Lstm):
             self.recurrent.append([self.bottleneck])
 
     @property
     def states_width(self):
-        """Columns of the statistics of `encode_with_states`."""
+        """Columns of the statistics of `encode_parts`."""
         return len(STATES) * sum(layer.units for layer in self.recurrent[-1])
 
     @property
@@ -172,11 +180,16 @@ class Encoder:
         outputs, states = self._run(ops, series, mask)
         return self._code_of(ops, outputs, states, mask)
 
-    def encode_with_states(self, ops, series, mask):
-        """The code, and the statistics `STATES` of the outputs of the last LSTM layer: vectors."""
+    def encode_parts(self, ops, series, mask, with_states):
+        """The code and, if asked for, the statistics `STATES`: a list of vectors.
+
+        The latter are of the outputs of the last LSTM layer.
+        """
         outputs, states = self._run(ops, series, mask)
-        statistics = ops.join([ops.pool(kind, outputs, mask) for kind in STATES])
-        return self._code_of(ops, outputs, states, mask), statistics
+        code = self._code_of(ops, outputs, states, mask)
+        if not with_states:
+            return [code]
+        return [code, ops.join([ops.pool(kind, outputs, mask) for kind in STATES])]
 
     def pool(self, ops, series, mask):
         """What a dense bottleneck reads; with a state bottleneck the code itself."""

@@ -21,6 +21,7 @@ from sklearn_lstmae._sklearn import (
 from sklearn_lstmae.classifier import LSTMAutoencoderClassifier
 from sklearn_lstmae.detector import SCORES, LSTMAutoencoderDetector
 from sklearn_lstmae.fitting.model import FittedModel, unfrozen
+from sklearn_lstmae.fitting.parameters import complete
 from sklearn_lstmae.network.architecture import Architecture
 from sklearn_lstmae.network.wiring import network_of
 from sklearn_lstmae.sequences.summaries import KERNELS, Summary
@@ -73,7 +74,7 @@ def _check_classifier(attributes):
     model, classes, weights = (
         attributes[name] for name in ("autoencoder_", "classes_", "weights_")
     )
-    width = _check_learned(model, attributes["n_features_in_"])
+    width = _check_learned(model, attributes["n_features_in_"]).n_columns
     if not isinstance(classes, ARRAYS) or len(classes.shape) != 1 or classes.shape[0] < 2:
         raise ValueError(f"'classes_' is no array of at least two classes: {classes!r:.200}.")
     if not isinstance(weights, list) or len(weights) < 2:
@@ -95,7 +96,7 @@ def _check_detector(attributes):
     plain = configuration | {"offset_": attributes["offset_"]}
     validate_parameter_constraints(DETECTOR_CONSTRAINTS, plain, "LSTMAutoencoderDetector")
     _check_features(attributes, ["n_features_in_"])
-    width = _check_learned(attributes["autoencoder_"], attributes["n_features_in_"])
+    width = _check_learned(attributes["autoencoder_"], attributes["n_features_in_"]).n_decoded
     scores, looks_at = attributes["calibration_scores_"], SCORES[configuration["score_from"]]
     shapes = {
         "calibration_scores_": (scores.shape if isinstance(scores, ARRAYS) else ())[:1] or (1,),
@@ -109,7 +110,7 @@ def _check_detector(attributes):
 
 
 def _check_learned(autoencoder, n_features_in):
-    """Width of the codes of a transformer, frozen or not; raise unless it was fitted alike."""
+    """Model of a transformer, frozen or not; raise unless it was fitted alike."""
     autoencoder = unfrozen(autoencoder)
     is_ours = isinstance(autoencoder, LSTMAutoencoderTransformer)
     if not is_ours or vars(autoencoder).get("n_features_in_") != n_features_in:
@@ -117,7 +118,7 @@ def _check_learned(autoencoder, n_features_in):
             f"'autoencoder_' is of type {type(autoencoder).__name__}, and no transformer that was "
             f"fitted with n_features_in_={n_features_in}."
         )
-    return FittedModel.of(vars(autoencoder)).n_columns
+    return FittedModel.of(vars(autoencoder))
 
 
 def _are_fitted(attributes, needed):
@@ -143,7 +144,7 @@ def _check_features(attributes, counts):
 def _check_configuration(configuration):
     """Architecture of a configuration; raise unless that is complete and possible."""
     check_keys(configuration, CONFIGURATION, "configuration_", absent=frozenset({"append_states"}))
-    configuration = {"append_states": False} | configuration
+    configuration = complete(configuration)
     description = configuration["architecture"]
     check_keys(
         description, {field.name for field in fields(Architecture)}, "configuration_.architecture"

@@ -30,7 +30,7 @@ DEVIATION_NOISE = 10 * np.finfo(np.float64).eps  # of the mean, as in `sequences
 def export_onnx(transformer, path, part="encoder"):
     """Write the encoder, or encoder and decoders, of a fitted transformer to an ONNX file.
 
-    Whoever runs the file needs a runtime of ONNX (opset 17) and nothing else. Scaling is inside,
+    The file runs with any runtime of ONNX (opset 17) and needs nothing else. Scaling is inside,
     unlike in `~LSTMAutoencoderTransformer.to_keras`: values are in original units.
 
     The file has two inputs: "x" (n, T, F), float32, and "mask" (n, T), bool, which is true for real
@@ -150,11 +150,8 @@ class Tensors:
     def encoder(self):
         """{name: (tensor, shape)} of the code, what a scaling appends included."""
         scaled, statistics = self._scale()
-        encoder, arguments = self.network.encoder, self._frames(scaled)
-        if self.model.append_states:
-            parts = list(encoder.encode_with_states(*arguments))
-        else:
-            parts = [encoder.encode(*arguments)]
+        arguments = *self._frames(scaled), self.model.append_states
+        parts = self.network.encoder.encode_parts(*arguments)
         if statistics is not None:
             parts.insert(1, statistics)
         code = self.graph.add("Concat", *parts, axis=1)
@@ -217,7 +214,7 @@ class Tensors:
     def _scale(self):
         """x, scaled, and with "sequence" each mean and log-deviation (n, 2 * F), else None.
 
-        In float64, as the transformer scales: a change may be small beside the mean.
+        In float64, as the transformer scales: a change may be small compared with the mean.
         """
         graph, statistics = self.graph, None
         values = graph.cast("x", np.float64)
@@ -241,7 +238,7 @@ class Tensors:
         noise = graph.add("Mul", graph.add("Abs", mean), DEVIATION_NOISE)
         is_constant = graph.add("LessOrEqual", deviation, noise)
         deviation = graph.add("Where", is_constant, np.float64(1), deviation)
-        # Rounded as the code has them, so that whoever scales back with the code's agrees.
+        # Rounded as the code has them, so that scaling back with the code's columns agrees.
         rounded = [graph.cast(each, np.float32) for each in (mean, graph.add("Log", deviation))]
         mean, logarithm = (graph.cast(each, np.float64) for each in rounded)
         statistics = graph.add("Squeeze", graph.add("Concat", *rounded, axis=2), [1])

@@ -50,7 +50,7 @@ class FrameBlock:
         Step of the sequence, from 0, with which each target begins.
 
     statistics : ndarray of shape (N, 2 * F) or None
-        Of a scaling by sequence.
+        Mean and log-deviation of each sequence, from a scaling by sequence.
 
     patch_size : int
         P.
@@ -116,7 +116,7 @@ class FrameReader:
     scaling: Scaling
     patch_size: int
     may_miss: bool = False
-    tasks: tuple[str, ...] = ("reconstruct",)
+    tasks: tuple[str, ...] = ()
     horizon: int | None = None
     rows: np.ndarray | None = None
     classes: np.ndarray | None = None
@@ -162,7 +162,9 @@ class FrameReader:
             starts[name], n_target = task.span(batch.lengths, horizon)
             targets[name] = past
             if task.follows:
-                width = -(-task.width(n_steps, horizon) // self.patch_size) * self.patch_size
+                # As many frames as the encoder reads, so that few shapes are computed.
+                width = n_steps if horizon is None else task.width(n_steps, horizon)
+                width = -(-width // self.patch_size) * self.patch_size
                 targets[name] = cut(whole, starts[name], n_target, width)
         return FrameBlock(
             past, targets, starts, statistics, self.patch_size, self.may_miss, classes, summaries

@@ -37,7 +37,9 @@ class Task:
 
     def width(self, past_width: int, horizon: int | None) -> int:
         """Longest target for inputs of at most ``past_width`` steps."""
-        return horizon if self.follows and horizon is not None else past_width
+        if not self.follows:
+            return past_width
+        return past_width - 1 if horizon is None else horizon
 
 
 TASKS = {

@@ -196,7 +196,9 @@ class Run:
         xla = uses_xla(objective.layers, n_steps, self.width)
         self.shards = 2 if xla and self.batch_size % 2 == 0 and self.batch_size >= 16 else 1
         self.steps = training_steps(objective, Recipe.of(plan, self.shards, xla))
-        row_bytes = 4 * self.width * reader.patch_size * reader.sequences.n_features
+        frames = [spec for spec in objective.tables if spec.shape.rank == 3]
+        frame_bytes = sum(spec.dtype.size * spec.shape[-1] for spec in frames)
+        row_bytes = max(1, self.width * frame_bytes)
         self.part = max(1, CHUNK_BYTES // row_bytes)
         self.resident = None
         if row_bytes * len(reader) <= RESIDENT_BYTES:

@@ -12,8 +12,12 @@ import numpy as np
 
 from sklearn_lstmae.network._tensorflow import tf
 from sklearn_lstmae.network.architecture import Architecture
+from sklearn_lstmae.network.in_tensorflow import TensorFlowOperations
 
 EPSILON = np.finfo(np.float32).eps
+
+# Number of a seed, see `steps.Shard`.
+NOISE = 63
 
 
 def frame_specs(architecture: Architecture):
@@ -43,7 +47,7 @@ class Minibatch:
         In steps; 0 for a sequence that is absent.
     mask : bool tensor of shape (B, K)
         Frames that hold a real step.
-    observed : bool tensor of shape (B, K, P * F), or (B, K, 1) where that is the same
+    observed : bool tensor of shape (B, K, P * F)
         Values that count.
     n_frames : int32 scalar tensor or None
         Frames to compute, None for all K.
@@ -115,3 +119,24 @@ def make_drop(rate, seed):
         return tf.where(uniform >= rate, inputs / kept, 0.0)
 
     return drop
+
+
+def read_in_training(architecture, weights, arrays, shard):
+    """Operations of an encoder in training, the series that it reads, and their mask.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    weights : list of tensors
+    arrays : tensors
+        Rows of what `frame_arrays` made.
+    shard : steps.Shard
+        Dropout and noise.
+    """
+    minibatch = take_minibatch(architecture, arrays, shard.xla)
+    noise = None
+    if shard.noise is not None:
+        shape = tf.shape(minibatch.values)
+        noise = tf.random.stateless_normal(shape, shard.seed(NOISE), stddev=shard.noise)
+    ops = TensorFlowOperations(architecture, weights, n_frames=minibatch.n_frames, drop=shard.drop)
+    return ops, (minibatch.inputs(noise),), minibatch.time_major_mask

@@ -38,7 +38,7 @@ class TrainingProgress:
     state : TrainingState
         After the last epoch.
     weights : list of float32 arrays
-        Of the best epoch.
+        Weights of the best epoch.
     best_epoch : int
         From 1; 0 before the first one.
     history : dict of lists, a number an epoch

@@ -6,7 +6,7 @@ the loss.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -42,6 +42,14 @@ class Recipe:
         return cls(plan.optimizer, plan.dropout > 0, plan.noise > 0, clips, shards, xla)
 
 
+class Numbers(NamedTuple):
+    """What a step takes of a plan as arguments, besides learning rates and term weights."""
+
+    dropout: Any
+    noise: Any
+    clipnorm: Any
+
+
 @dataclass(frozen=True)
 class Shard:
     """How a part of a minibatch is computed.
@@ -49,7 +57,7 @@ class Shard:
     Attributes
     ----------
     key : int32 tensor of shape (2,)
-        Of the seeds of this shard. Dropout varies the first number, all else the second.
+        Seeds of this shard start here. Dropout varies the first number, all else the second.
     drop : callable (tensor) -> tensor, or None
         Dropout.
     noise : float32 scalar tensor or None
@@ -160,7 +168,7 @@ class TrainingSteps:
         """
         vector = np.concatenate([weight.ravel() for weight in weights])
         seed = np.array([plan.seed, first_step], np.int32)
-        numbers = np.array([plan.dropout, plan.noise, plan.clipnorm or 0.0], np.float32)
+        numbers = Numbers(plan.dropout, plan.noise, plan.clipnorm or 0.0)
         term_weights = np.array(plan.term_weights, np.float32)
         vector, state, losses, counts = self._run(
             vector, state, tables, order, rates, term_weights, seed, numbers, list(constants)
@@ -179,7 +187,7 @@ class TrainingSteps:
             tf.TensorSpec([None]),  # rates
             tf.TensorSpec([self.objective.n_terms]),  # term weights
             tf.TensorSpec([2], tf.int32),  # seed, first step
-            tf.TensorSpec([3]),  # dropout, noise, clipnorm
+            Numbers(tf.TensorSpec([]), tf.TensorSpec([]), tf.TensorSpec([])),
             self.objective.constants,
         ]
         traced = tf.function(self._loop, input_signature=signature, autograph=False)
@@ -211,8 +219,8 @@ class TrainingSteps:
         """Summed losses (J,) and the gradient (W,) of their sum in these scales (J,)."""
         shard = Shard(
             key,
-            make_drop(numbers[0], key) if self.recipe.drops else None,
-            numbers[1] if self.recipe.is_noisy else None,
+            make_drop(numbers.dropout, key) if self.recipe.drops else None,
+            numbers.noise if self.recipe.is_noisy else None,
             self.recipe.xla,
         )
         with tf.GradientTape() as tape:
@@ -227,7 +235,7 @@ class TrainingSteps:
     def _clip_and_update(self, state, gradient, vector, rate, numbers):
         """One step of the optimizer, with a gradient no longer than ``clipnorm``."""
         if self.recipe.clips:
-            gradient = tf.clip_by_norm(gradient, numbers[2])
+            gradient = tf.clip_by_norm(gradient, numbers.clipnorm)
         return self._optimizer.update(state, gradient, vector, rate)
 
 

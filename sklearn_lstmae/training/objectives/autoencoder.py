@@ -21,10 +21,16 @@ from ..losses import (
     summed_errors,
     summed_loss,
 )
-from ..minibatch import count_observed, frame_arrays, frame_specs, take_minibatch
+from ..minibatch import (
+    count_observed,
+    frame_arrays,
+    frame_specs,
+    read_in_training,
+    take_minibatch,
+)
 
 # Numbers of seeds, see `steps.Shard`.
-NOISE, CODE, OWN = 63, 62, 60
+CODE, OWN = 62, 60
 
 # Share of its own outputs in what a conditional decoder reads in training.
 OWN_SHARE = 0.25
@@ -32,7 +38,7 @@ OWN_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Autoencoding:
-    """The losses of the decoders, and what else is asked of the codes: a `steps.Objective`.
+    """The losses of the decoders, and further losses of the codes: a `steps.Objective`.
 
     Its terms are the loss of each decoder, the divergence and, with summaries, the mean squared
     error of those that a linear head makes of the codes. Its tables are the frames that the encoder
@@ -162,24 +168,3 @@ class Autoencoding:
             previous = mix_own(true, own, OWN_SHARE, seed)
         output = tf.transpose(decode(shard.drop, previous), [1, 0, 2])
         return summed_loss(self.loss, values, output, observed)
-
-
-def read_in_training(architecture, weights, arrays, shard):
-    """Operations of an encoder in training, the series that it reads, and their mask.
-
-    Parameters
-    ----------
-    architecture : Architecture
-    weights : list of tensors
-    arrays : tensors
-        Rows of what `targets.frame_arrays` made.
-    shard : steps.Shard
-        Dropout and noise.
-    """
-    minibatch = take_minibatch(architecture, arrays, shard.xla)
-    noise = None
-    if shard.noise is not None:
-        shape = tf.shape(minibatch.values)
-        noise = tf.random.stateless_normal(shape, shard.seed(NOISE), stddev=shard.noise)
-    ops = TensorFlowOperations(architecture, weights, n_frames=minibatch.n_frames, drop=shard.drop)
-    return ops, (minibatch.inputs(noise),), minibatch.time_major_mask

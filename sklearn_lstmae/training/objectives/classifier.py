@@ -12,8 +12,7 @@ from sklearn_lstmae.network._tensorflow import tf
 from sklearn_lstmae.network.architecture import Architecture
 from sklearn_lstmae.network.wiring import Dense, network_of
 
-from ..minibatch import frame_arrays, frame_specs
-from .autoencoder import read_in_training
+from ..minibatch import frame_arrays, frame_specs, read_in_training
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,8 @@ class Classifying:
     ----------
     architecture : Architecture
         Without decoders.
-    n_columns : int
-        C: those of a code, of the statistics of a scaling, and of those of the states.
+    n_statistics : int
+        Columns that a scaling appends to a code.
     n_classes : int
         G.
     reads_states : bool
@@ -42,10 +41,16 @@ class Classifying:
     """
 
     architecture: Architecture
-    n_columns: int
+    n_statistics: int
     n_classes: int
     reads_states: bool
     tunes_encoder: bool
+
+    @property
+    def n_columns(self):
+        """C: columns of a code, then those of the scaling's statistics and of the states."""
+        states = network_of(self.architecture).encoder.states_width if self.reads_states else 0
+        return self.architecture.code_width + self.n_statistics + states
 
     @property
     def layers(self):
@@ -63,10 +68,7 @@ class Classifying:
         """Specifications of what `load` returns."""
         read = [tf.TensorSpec([None, self.n_columns])]
         if self.tunes_encoder:
-            n_statistics = self.n_columns - self.architecture.code_width
-            if self.reads_states:
-                n_statistics -= network_of(self.architecture).encoder.states_width
-            read = [*frame_specs(self.architecture), tf.TensorSpec([None, n_statistics])]
+            read = [*frame_specs(self.architecture), tf.TensorSpec([None, self.n_statistics])]
         return [*read, tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.int32)]
 
     @property
@@ -98,16 +100,13 @@ class Classifying:
     def losses(self, weights, tables, shard, center, scale):
         """Summed cross-entropy of the sequences of each class and, last, errors: (J,)."""
         *read, classes, present = tables
-        *encoder, kernel, bias = weights
+        *tuned, kernel, bias = weights
         columns = read[-1]  # (B, C), or the statistics (B, C - L)
         if self.tunes_encoder:
-            ops, series, mask = read_in_training(self.architecture, encoder, read[:3], shard)
-            network = network_of(self.architecture).encoder
-            if self.reads_states:
-                code, states = network.encode_with_states(ops, series, mask)
-                columns = tf.concat([code, columns, states], -1)
-            else:
-                columns = tf.concat([network.encode(ops, series, mask), columns], -1)
+            ops, series, mask = read_in_training(self.architecture, tuned, read[:3], shard)
+            encoder = network_of(self.architecture).encoder
+            code, *states = encoder.encode_parts(ops, series, mask, self.reads_states)
+            columns = tf.concat([code, columns, *states], -1)
         scores = tf.matmul((columns - center) / scale, kernel) + bias  # (B, G)
         present = tf.cast(present, tf.float32)
         true = tf.one_hot(classes, self.n_classes) * present[:, tf.newaxis]  # (B, G)
