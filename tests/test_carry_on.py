@@ -10,12 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import InvalidParameterError
 
+from helpers import assert_same, flat
 from sklearn_lstmae import LSTMAutoencoderTransformer, load, save
-
-# A few epochs are often no better than the mean: the warning says the truth.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning"
-)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal([3, -1], [2, 0.5], size=(24, 6, 2)).astype(np.float32)
@@ -29,10 +25,6 @@ def make(**parameters):
     return LSTMAutoencoderTransformer(**{"random_state": 0} | small | parameters)
 
 
-def flat(model):
-    return np.concatenate([weight.ravel() for weight in model.weights_])
-
-
 def duplicate(model):
     return pickle.loads(pickle.dumps(model))
 
@@ -40,18 +32,7 @@ def duplicate(model):
 def assert_same_model(got, expected):
     """Equal in all fitted attributes, to the bit."""
     state, same = ({k: v for k, v in vars(m).items() if k[-1] == "_"} for m in (got, expected))
-    assert state.keys() == same.keys()
-    for one, other in zip(leaves(state), leaves(same), strict=True):
-        assert_array_equal(one, other)
-
-
-def leaves(value):
-    """What is nested in dicts and lists, in order."""
-    if isinstance(value, dict):
-        value = [item for key in sorted(value) for item in (key, value[key])]
-    if not isinstance(value, list):
-        return [value]
-    return [leaf for item in value for leaf in leaves(item)]
+    assert_same(state, same)
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,9 @@
 """The classifier: what it learns from, what it leaves alone and what it refuses."""
 
 import pickle
+from functools import partial
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -16,15 +16,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
+from helpers import assert_same, layouts, make_transformer, ragged
 from sklearn_lstmae import LSTMAutoencoderClassifier, LSTMAutoencoderTransformer
 from sklearn_lstmae.fitting.labels import entropy, weigh_classes
 from sklearn_lstmae.fitting.model import fitted_model
 from sklearn_lstmae.fitting.seeds import draw_seed, split_rows
-
-# One epoch of pre-training is often no better than the mean: the warning says the truth.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The fit is no better than predicting:sklearn.exceptions.ConvergenceWarning"
-)
 
 RNG = np.random.default_rng(0)
 N = 40
@@ -32,22 +28,12 @@ LENGTHS = RNG.integers(2, 8, size=N)
 Y = np.repeat([0, 1, 2, 0], 10)
 CUBE = RNG.normal(size=(N, 7, 2)) + 2.0 * Y[:, np.newaxis, np.newaxis]
 CUBE = CUBE.astype(np.float32)
-RAGGED = [sequence[:length] for sequence, length in zip(CUBE, LENGTHS, strict=True)]
+RAGGED = ragged(CUBE, LENGTHS)
 TABLE = CUBE[:, :, 0]
-LAYOUTS = {
-    "2d": TABLE,
-    "3d": CUBE,
-    "list": RAGGED,
-    "list-1d": [sequence[:, 0] for sequence in RAGGED],
-    "frame": pd.DataFrame(TABLE, columns=list("abcdefg")),
-    "frames": [pd.DataFrame(sequence, columns=["u", "v"]) for sequence in RAGGED],
-}
+LAYOUTS = layouts(CUBE, LENGTHS)
 LABELED, UNLABELED = slice(0, 30), slice(30, N)
 
-
-def make_autoencoder(**parameters):
-    small = {"latent_dim": 2, "hidden_units": (4,), "epochs": 1, "random_state": 0}
-    return LSTMAutoencoderTransformer(**small | parameters)
+make_autoencoder = partial(make_transformer, epochs=1)
 
 
 def make(autoencoder=None, **parameters):
@@ -59,11 +45,6 @@ def make(autoencoder=None, **parameters):
 def encoder_of(classifier):
     """The weights of the transformer's encoder, and those of the classifier's."""
     return fitted_model(classifier.autoencoder_).encoder_weights, classifier.weights_[:-2]
-
-
-def assert_same(arrays, expected):
-    for array, other in zip(arrays, expected, strict=True):
-        assert_array_equal(array, other)
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,11 @@ from sklearn_lstmae import (
     LSTMAutoencoderTransformer,
 )
 
-# The checks fit noise for one epoch, which is no better than the mean, and few rows, of which
-# too few can be held out: the warnings say the truth.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning"),
-    pytest.mark.filterwarnings("ignore:.*finds nothing:UserWarning"),
-]
+# The checks fit noise for an epoch, and few rows, of which too few can be held out.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning",
+    "ignore:.*finds nothing:UserWarning",
+)
 
 SMALL = LSTMAutoencoderTransformer(latent_dim=2, hidden_units=(4,), epochs=1, random_state=0)
 OTHER = LSTMAutoencoderTransformer(

@@ -19,12 +19,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from sklearn_lstmae import LSTMAutoencoderTransformer
-
-# Two epochs are often no better than the mean: the warning says the truth.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning"
-)
+from helpers import make_transformer as make
 
 RNG = np.random.default_rng(0)
 Y = np.arange(24) % 2
@@ -32,11 +27,6 @@ CUBE = (RNG.normal(size=(24, 6, 2)) + Y[:, np.newaxis, np.newaxis]).astype(np.fl
 RAGGED = [sequence[: 3 + row % 4] for row, sequence in enumerate(CUBE)]
 LAYOUTS = pytest.mark.parametrize("X", [CUBE, RAGGED], ids=["3d", "ragged"])
 NAMES = ["lstmautoencodertransformer0", "lstmautoencodertransformer1"]
-
-
-def make(**parameters):
-    small = {"latent_dim": 2, "hidden_units": (4,), "epochs": 2, "random_state": 0}
-    return LSTMAutoencoderTransformer(**small | parameters)
 
 
 @pytest.fixture(scope="module")

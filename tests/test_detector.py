@@ -2,9 +2,9 @@
 
 import copy
 import pickle
+from functools import partial
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -15,38 +15,24 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, TimeSeriesSplit
 from sklearn.utils import get_tags
 
+from helpers import layouts, make_transformer, ragged, take
 from sklearn_lstmae import LSTMAutoencoderDetector, LSTMAutoencoderTransformer
 from sklearn_lstmae.fitting.seeds import draw_seed
-
-# Two epochs are often no better than the mean: the warning says the truth.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning"
-)
 
 RNG = np.random.default_rng(0)
 N = 40
 LENGTHS = RNG.integers(1, 8, size=N)
 CUBE = (3 + 2 * RNG.normal(size=(N, 7, 2))).astype(np.float32)
-RAGGED = [sequence[:length] for sequence, length in zip(CUBE, LENGTHS, strict=True)]
+RAGGED = ragged(CUBE, LENGTHS)
 TABLE = CUBE[:, :, 0]
 GROUPS = np.arange(N) % 8
-LAYOUTS = {
-    "2d": TABLE,
-    "3d": CUBE,
-    "list": RAGGED,
-    "list-1d": [sequence[:, 0] for sequence in RAGGED],
-    "frame": pd.DataFrame(TABLE, columns=list("abcdefg")),
-    "frames": [pd.DataFrame(sequence, columns=["u", "v"]) for sequence in RAGGED],
-}
+LAYOUTS = layouts(CUBE, LENGTHS)
 CALIBRATED = ["cv", "conformal"]
 THRESHOLDS = ["train", *CALIBRATED]
 SCORES = ["reconstruction", "code", "both"]
 METHODS = ["predict", "decision_function", "score_samples", "p_values", "errors", "explain"]
 
-
-def make_autoencoder(**parameters):
-    small = {"latent_dim": 2, "hidden_units": (4,), "epochs": 1, "random_state": 0}
-    return LSTMAutoencoderTransformer(**small | parameters)
+make_autoencoder = partial(make_transformer, epochs=1)
 
 
 def make(autoencoder=None, **parameters):
@@ -57,10 +43,6 @@ def make(autoencoder=None, **parameters):
 
 def frozen(X, **parameters):
     return FrozenEstimator(make_autoencoder(**parameters).fit(X))
-
-
-def take(X, rows):
-    return [X[row] for row in rows] if isinstance(X, list) else X[rows]
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from helpers import padded, ragged
 from sklearn_lstmae import (
     ErrorDisplay,
     LatentDisplay,
@@ -29,19 +30,12 @@ from sklearn_lstmae import (
     unwind,
 )
 
-# Two epochs are often no better than the mean: the warning says the truth.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning"
-)
-
 RNG = np.random.default_rng(0)
 LENGTHS = [5, 7, 6, 7, 4, 7, 6, 5]
 CUBE = RNG.normal([0, 10], size=(8, 7, 2))
-RAGGED = [sequence[:length] for sequence, length in zip(CUBE, LENGTHS, strict=True)]
+RAGGED = ragged(CUBE, LENGTHS)
 FRAMES = [pd.DataFrame(sequence, columns=["u", "v"]) for sequence in RAGGED]
-PADDED = CUBE.copy()
-for row, length in zip(PADDED, LENGTHS, strict=True):
-    row[length:] = np.nan
+PADDED = padded(RAGGED)
 HOURS = pd.date_range("2025-01-01", periods=20, freq="h")
 RECORD = pd.Series(np.sin(np.arange(20.0)), HOURS)
 

@@ -11,16 +11,12 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 
+from helpers import assert_same, assert_same_fit, padded, ragged
 from sklearn_lstmae import LSTMAutoencoderTransformer
-
-# Two epochs are often no better than the mean: the warning says the truth.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning"
-)
 
 LENGTHS = [5, 4, 9, 6, 4, 7, 9, 5]
 CUBE = (50 + 3 * np.random.default_rng(0).normal(size=(8, 9, 2))).astype(np.float32)
-RAGGED = [sequence[:length] for sequence, length in zip(CUBE, LENGTHS, strict=True)]
+RAGGED = ragged(CUBE, LENGTHS)
 GAPPED = [np.where(np.arange(2 * len(s)).reshape(-1, 2) % 5 == 1, np.nan, s) for s in RAGGED]
 
 VARIANTS = {
@@ -92,28 +88,6 @@ def says(model, X):
     if model.horizon is not None:
         results["forecast"] = model.forecast(X)
     return results
-
-
-def assert_same(got, expected):
-    """Equal results of `says`, to the bit."""
-    assert got.keys() == expected.keys()
-    for name, result in expected.items():
-        for one, other in zip(got[name], result, strict=True):
-            assert_array_equal(one, other, err_msg=name)
-
-
-def assert_same_fit(got, expected):
-    assert got.history_ == expected.history_
-    assert (got.loss_, got.baseline_loss_) == (expected.loss_, expected.baseline_loss_)
-    for one, other in zip(got.weights_, expected.weights_, strict=True):
-        assert_array_equal(one, other)
-
-
-def padded(X, n_more):
-    array = np.full((len(X), max(map(len, X)) + n_more, 2), np.nan, np.float32)
-    for row, sequence in zip(array, X, strict=True):
-        row[: len(sequence)] = sequence
-    return array
 
 
 def said_steps(model, task, length):

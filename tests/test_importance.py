@@ -7,31 +7,21 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils._param_validation import InvalidParameterError
 
-from sklearn_lstmae import LSTMAutoencoderTransformer, latent_importance
-
-# Two epochs are often no better than the mean: the warning says the truth.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning"
-)
+from helpers import make_transformer as make
+from helpers import padded, ragged
+from sklearn_lstmae import latent_importance
 
 RNG = np.random.default_rng(0)
 CUBE = RNG.normal(size=(12, 6, 3)) * [1, 5, 0.2] + [0, 100, 0]
 LENGTHS = [6, 4, 6, 3, 5, 6, 4, 3, 6, 5, 6, 4]
-RAGGED = [sequence[:length] for sequence, length in zip(CUBE, LENGTHS, strict=True)]
-PADDED = CUBE.copy()
-for row, length in zip(PADDED, LENGTHS, strict=True):
-    row[length:] = np.nan
+RAGGED = ragged(CUBE, LENGTHS)
+PADDED = padded(RAGGED)
 
 CONFIGURATIONS = {
     "default": {},
     "frames of 4": {"patch_size": 4, "bottleneck": "hidden_cell", "hidden_units": (4, 3)},
     "missing": {"missing": "mask", "scaling": None},
 }
-
-
-def make(**parameters):
-    small = {"latent_dim": 2, "hidden_units": (4,), "epochs": 2, "random_state": 0}
-    return LSTMAutoencoderTransformer(**small | parameters)
 
 
 @pytest.fixture(scope="module")

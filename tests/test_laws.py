@@ -3,9 +3,7 @@
 import copy
 import pickle
 import random
-import subprocess
 import sys
-import textwrap
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,12 +12,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
+from helpers import assert_same, assert_same_fit, padded, run_python, take
 from sklearn_lstmae import LSTMAutoencoderTransformer
-
-# Two or three epochs are often no better than the mean: the warning says the truth.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning"
-)
 
 CONFIGURATIONS = {
     "dense": {"latent_dim": 2, "hidden_units": (4,)},
@@ -44,38 +38,6 @@ LAYOUTS = {"2d": TABLE, "3d": CUBE, "ragged": RAGGED}
 def make(configuration="dense", **parameters):
     defaults = {"epochs": 2, "batch_size": 8, "random_state": 0}
     return LSTMAutoencoderTransformer(**CONFIGURATIONS[configuration] | defaults | parameters)
-
-
-def take(X, rows):
-    return [X[row] for row in rows] if isinstance(X, list) else X[rows]
-
-
-def padded(sequences, n_more=0):
-    """A list of (T_i, F) as an array with NaN after each end, and `n_more` steps of it."""
-    longest = max(len(sequence) for sequence in sequences)
-    array = np.full((len(sequences), longest + n_more, sequences[0].shape[1]), np.nan, np.float32)
-    for row, sequence in zip(array, sequences, strict=True):
-        row[: len(sequence)] = sequence
-    return array
-
-
-def assert_same(got, expected):
-    """Equal to the bit, whatever is nested in what."""
-    if isinstance(expected, dict):
-        assert got.keys() == expected.keys()
-        got, expected = list(got.values()), list(expected.values())
-    if isinstance(expected, (list, tuple)):
-        assert len(got) == len(expected)
-        for one, other in zip(got, expected, strict=True):
-            assert_same(one, other)
-    else:
-        assert_array_equal(got, expected, strict=isinstance(expected, np.ndarray))
-
-
-def assert_same_fit(got, expected):
-    assert_same(got.weights_, expected.weights_)
-    assert_same(got.history_, expected.history_)
-    assert (got.loss_, got.baseline_loss_) == (expected.loss_, expected.baseline_loss_)
 
 
 def outcome(model, X):
@@ -500,18 +462,6 @@ def test_two_threads_fit_and_each_is_as_if_alone():
         assert_same_fit(model, fit(one))
 
 
-def run_python(code, *arguments):
-    """Run code in a process of its own: its lines on stdout."""
-    run = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert run.returncode == 0, run.stderr
-    return run.stdout.splitlines()
-
-
 @pytest.mark.tensorflow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork on Windows")
 def test_after_a_fork_fit_is_refused_at_once_and_all_else_works():
@@ -556,7 +506,7 @@ def test_after_a_fork_fit_is_refused_at_once_and_all_else_works():
         result, seconds = call("fit", X)
         print("fit", seconds < 1, result)
     """
-    *works, refused = run_python(code)
+    *works, refused = run_python(code)[0].splitlines()
     assert works == ["transform True", "score True", "inverse_transform True", "joblib True"]
     assert refused.startswith("fit True RuntimeError: Process")
     for word in ("fork", "spawn", "forkserver", "loky"):
@@ -587,6 +537,6 @@ def test_another_process_says_the_same(tmp_path):
         child.join()
         print(child.exitcode)
     """
-    assert run_python(code, tmp_path) == ["False", "0"]
+    assert run_python(code, tmp_path) == ("False\n0\n", "")
     codes = pickle.loads((tmp_path / "codes").read_bytes())
     assert_same(codes, {name: model.transform(X) for name, (model, X) in models.items()})

@@ -1,38 +1,30 @@
 """Nothing is said, written or imported that nobody asked for: each case in a fresh process."""
 
 import os
-import subprocess
-import sys
-import textwrap
 
 import pytest
+
+from helpers import run_python
 
 # What conftest.py sets for tests would hide what users get to see.
 HIDING = {"TF_CPP_MIN_LOG_LEVEL", "SCIPY_ARRAY_API", "KERAS_BACKEND", "MPLBACKEND"}
 
 
 @pytest.fixture
-def run_python(tmp_path):
-    """A function that runs code in an empty folder: what it says on stdout and on stderr."""
+def run(tmp_path):
+    """A function that runs code in an empty folder: what it writes to stdout and to stderr."""
 
     def run(code):
-        done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(code)],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env={name: value for name, value in os.environ.items() if name not in HIDING},
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr
+        environment = {name: value for name, value in os.environ.items() if name not in HIDING}
+        written = run_python(code, cwd=tmp_path, env=environment)
         assert list(tmp_path.iterdir()) == []
-        return done.stdout, done.stderr
+        return written
 
     return run
 
 
 @pytest.mark.tensorflow
-def test_fits_of_several_architectures_are_silent(run_python):
+def test_fits_of_several_architectures_are_silent(run):
     code = """
         import numpy as np
         from sklearn_lstmae import LSTMAutoencoderTransformer
@@ -52,10 +44,10 @@ def test_fits_of_several_architectures_are_silent(run_python):
         model.to_keras("decoder"), model.to_keras("autoencoder")
         model.to_keras().predict([waves[:2, :, np.newaxis], np.ones((2, 12), bool)], verbose=0)
     """
-    assert run_python(code) == ("", "")
+    assert run(code) == ("", "")
 
 
-def test_what_needs_no_network_does_not_import_tensorflow(run_python):
+def test_what_needs_no_network_does_not_import_tensorflow(run):
     code = """
         import pickle, sys
         import numpy as np
@@ -78,4 +70,4 @@ def test_what_needs_no_network_does_not_import_tensorflow(run_python):
                 print("refused")
         print(sorted({"tensorflow", "keras", "scikeras"} & sys.modules.keys()))
     """
-    assert run_python(code) == ("refused\n" * 3 + "[]\n", "")
+    assert run(code) == ("refused\n" * 3 + "[]\n", "")

@@ -17,19 +17,18 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
-from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
+from helpers import assert_same, make_transformer, ragged
 from sklearn_lstmae import (
     LSTMAutoencoderClassifier,
     LSTMAutoencoderDetector,
-    LSTMAutoencoderTransformer,
     load,
     save,
 )
 
 pytestmark = [
-    # One or two epochs are often no better than the mean: the warnings are right.
+    # Few epochs: the warnings are right.
     pytest.mark.filterwarnings("ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:All . epochs:sklearn.exceptions.ConvergenceWarning"),
     # On a busy machine a product of finite numbers was once in thousands taken for invalid, within
@@ -40,7 +39,7 @@ pytestmark = [
 ]
 
 CUBE = np.random.default_rng(0).normal([3, -1], [2, 0.5], size=(6, 4, 2)).astype(np.float32)
-RAGGED = [sequence[:length] for sequence, length in zip(CUBE, [4, 3, 4, 2, 4, 3], strict=True)]
+RAGGED = ragged(CUBE, [4, 3, 4, 2, 4, 3])
 NAMED = [pd.DataFrame(sequence, columns=["left", "right"]) for sequence in CUBE[::-1]]
 DATA = {"cube": CUBE, "other": 10 * CUBE[:, :3] + 5, "ragged": RAGGED, "named": NAMED}
 CLASSES = ["a", "b"] * 3
@@ -101,28 +100,8 @@ class Interruption:
         pass
 
 
-def assert_same_state(got, expected):
-    """Equal in all attributes and parameters, to the bit and in type."""
-    for one, other in zip(leaves(got), leaves(expected), strict=True):
-        assert type(one) is type(other)
-        assert_array_equal(one, other, strict=isinstance(other, np.ndarray))
-
-
-def leaves(value):
-    """What is nested in estimators, dicts, lists and tuples, in order."""
-    if hasattr(value, "get_params"):
-        value = vars(value)
-    if isinstance(value, dict):
-        value = [item for key in sorted(value) for item in (key, value[key])]
-    if not isinstance(value, (list, tuple)):
-        return [value]
-    return [leaf for item in value for leaf in leaves(item)]
-
-
-def make_transformer():
-    return LSTMAutoencoderTransformer(
-        hidden_units=(2,), bidirectional=False, epochs=1, batch_size=4, random_state=0
-    ).set_params(**PLAIN)
+def make_tiny():
+    return make_transformer(**PLAIN, hidden_units=(2,), bidirectional=False, epochs=1, batch_size=4)
 
 
 any_change = st.runner().flatmap(lambda life: st.sampled_from(life.changes))
@@ -146,9 +125,9 @@ class Life(RuleBasedStateMachine):
         replayed = self.make()
         for step in self.steps:
             step(replayed)
-        assert_same_state(self.model, replayed)
+        assert_same(self.model, replayed)
         if self.is_fitted():
-            assert_array_equal(self.use(self.model), self.use(replayed))
+            assert_same(self.use(self.model), self.use(replayed))
 
     def is_fitted(self):
         return hasattr(self.model, "n_features_in_")
@@ -172,7 +151,7 @@ class Life(RuleBasedStateMachine):
         with pytest.raises(error, match=message), contextlib.redirect_stdout(Interruption()):
             step(self.model)
         self.model.set_params(**{name: usual[name] for name in parameters})
-        assert_same_state(self.model, before)
+        assert_same(self.model, before)
 
     def forget(self):
         """Replace the steps by the parameters that they led to."""
@@ -207,14 +186,14 @@ class Life(RuleBasedStateMachine):
     @rule(way=st.sampled_from(sorted(DETOURS)))
     def takes_a_detour(self, way):
         before, self.model = self.model, DETOURS[way](self.model)
-        assert_same_state(self.model, before)
+        assert_same(self.model, before)
 
     @rule()
     def is_used(self):
         before = copy.deepcopy(self.model)
         if self.is_fitted():
             self.use(self.model)
-        assert_same_state(self.model, before)
+        assert_same(self.model, before)
 
     @rule(reason=st.sampled_from(sorted(FAILURES)), one_pass=st.booleans())
     def fails(self, reason, one_pass):
@@ -227,7 +206,7 @@ class Life(RuleBasedStateMachine):
 class LifeOfATransformer(Life):
     """Also goes on from fitted weights: by `partial_fit`, and by `fit` as a warm start."""
 
-    make = staticmethod(make_transformer)
+    make = staticmethod(make_tiny)
     nested = ""
     changes = NETWORKS + SCALINGS + WAYS + OTHERS
 
@@ -264,7 +243,7 @@ class LifeOfAClassifier(Life):
     ]
 
     def make(self):
-        return LSTMAutoencoderClassifier(make_transformer(), epochs=1, random_state=0)
+        return LSTMAutoencoderClassifier(make_tiny(), epochs=1, random_state=0)
 
     def train(self, model, X, one_pass):
         return model.fit(X, CLASSES)
@@ -290,7 +269,7 @@ class LifeOfADetector(Life):
     ]
 
     def make(self):
-        return LSTMAutoencoderDetector(make_transformer(), random_state=0)
+        return LSTMAutoencoderDetector(make_tiny(), random_state=0)
 
     def train(self, model, X, one_pass):
         return model.fit(X)

@@ -24,8 +24,6 @@ def test_a_shrunk_job_has_its_own_shape():
     assert job.n_steps == job.epochs * -(-job.n_sequences // 32)
 
 
-# One epoch is often no better than the mean: the warning says the truth.
-@pytest.mark.filterwarnings("ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("latent_dim", [3, None])
 def test_contenders_compute_the_same_network(latent_dim):
     from benchmarks.contenders import Keras, Ours, Torch

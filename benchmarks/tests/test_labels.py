@@ -18,8 +18,6 @@ def test_as_many_labels_of_each_class_are_chosen(n_labels):
     assert set(rows) != set(labels.choose(y, n_labels, 1))
 
 
-# One epoch is often no better than the mean: the warning says the truth.
-@pytest.mark.filterwarnings("ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning")
 def test_a_random_start_is_what_pre_training_starts_from():
     X = np.random.default_rng(0).normal(size=(20, 4, 2))
     made = labels.make_contenders(X, 0, labels.Size({}, latent_dim=2, epochs=1))

@@ -51,8 +51,6 @@ def test_too_few_rows_for_components():
     assert contenders.components(split, contenders.Scaled(split), 0, {}) is None
 
 
-# One epoch is often no better than the mean: the warning says the truth.
-@pytest.mark.filterwarnings("ignore:The fit is no better:sklearn.exceptions.ConvergenceWarning")
 def test_explained_variance_is_the_score_of_the_library():
     X, y = make_waves(40, 12, 2, min_timesteps=5, random_state=0)
     split = sets.Split(X[:30], X[30:], y[:30], y[30:])
