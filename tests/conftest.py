@@ -9,6 +9,8 @@ import random
 import numpy as np
 import pytest
 
+pytest.register_assert_rewrite("helpers")  # else its failures show no values
+
 SMALL = {
     "n_features": 2,
     "patch_size": 1,

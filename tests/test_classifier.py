@@ -345,9 +345,7 @@ def test_training_cut_short_is_told(frozen_model):
 
 def test_a_fit_that_is_no_better_than_counting_is_told(frozen_model):
     classifier = make(frozen_model, learning_rate=30.0, epochs=2)
-    with pytest.warns(
-        ConvergenceWarning, match="no better than predicting how often"
-    ):
+    with pytest.warns(ConvergenceWarning, match="no better than predicting how often"):
         classifier.fit(CUBE, np.arange(N) % 2)
 
 

@@ -52,8 +52,9 @@ def regress(numbers, shares, columns):
     from sklearn.linear_model import LogisticRegression
 
     regression = LogisticRegression()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # it is only where training starts
+    # Training starts from it, wherever it ends. Some products set floating-point flags falsely.
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", ConvergenceWarning)
         regression.fit(columns, numbers, sample_weight=shares[numbers])
     coefficients, intercepts = regression.coef_, regression.intercept_  # (G, C), (G,)
     if len(shares) == 2:  # one row, of the second class against the first

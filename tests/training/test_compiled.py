@@ -112,8 +112,8 @@ def test_equal_objectives_and_recipes_share_one_step_in_any_thread(make_architec
     def objectives():
         architecture = make_architecture()
         yield Autoencoding(architecture, "mse")
-        yield Classifying(architecture.encoder, 2, 3, True)
-        yield Classifying(architecture.encoder, 2, 3, False)
+        yield Classifying(architecture.encoder, 0, 3, False, True)
+        yield Classifying(architecture.encoder, 0, 3, False, False)
 
     for objective in objectives():
         with ThreadPoolExecutor(4) as threads:

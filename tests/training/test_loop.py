@@ -673,7 +673,7 @@ def test_compiling_is_for_much_work(make_architecture, monkeypatch):
 
 
 def test_a_head_alone_is_never_compiled(make_architecture):
-    head = Classifying(make_architecture().encoder, 2, 3, tunes_encoder=False)
+    head = Classifying(make_architecture().encoder, 0, 3, False, tunes_encoder=False)
     assert not uses_xla(head.layers, n_batches=10**9, n_frames=1)
 
 

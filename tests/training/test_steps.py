@@ -304,7 +304,7 @@ def classifying(make_architecture, make_sequences, make_reader, draw_weights, *,
     architecture = make_architecture().encoder
     reader = make_reader(make_sequences(LENGTHS), kind="sequence")
     reader = replace(reader, classes=np.array([1, 2, 0, 1]))
-    objective = Classifying(architecture, 6, 3, tunes_encoder)
+    objective = Classifying(architecture, 4, 3, False, tunes_encoder)
     if tunes_encoder:
         tables = objective.load(reader.read(slice(None), 5))
     else:

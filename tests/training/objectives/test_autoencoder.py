@@ -13,8 +13,9 @@ from sklearn_lstmae.network.in_numpy import NumpyOperations
 from sklearn_lstmae.network.wiring import network_of
 from sklearn_lstmae.sequences.frames import Frames
 from sklearn_lstmae.sequences.tasks import OBJECTIVES, TASKS
+from sklearn_lstmae.training.minibatch import NOISE
 from sklearn_lstmae.training.objectives import autoencoder as module
-from sklearn_lstmae.training.objectives.autoencoder import CODE, NOISE, Autoencoding
+from sklearn_lstmae.training.objectives.autoencoder import CODE, Autoencoding
 from sklearn_lstmae.training.steps import SEEDS, Shard
 
 LENGTHS = [7, 3, 6, 5]

@@ -33,7 +33,7 @@ class Case:
         n_columns = architecture.code_width + n_appended
         self.encoder = draw_weights(network_of(architecture).shapes)
         self.columns = Coder(architecture, self.encoder).encode(reader)  # (N, C)
-        self.objective = Classifying(architecture, n_columns, 3, tunes_encoder)
+        self.objective = Classifying(architecture, n_appended, 3, False, tunes_encoder)
         self.kernel, self.bias = draw_weights([(n_columns, 3), (3,)], seed=1)
         self.constants = (
             np.linspace(-1, 1, n_columns, dtype="f4"),
@@ -166,13 +166,20 @@ def test_an_objective_is_a_value(make_architecture):
     architecture = make_architecture().encoder
     one, same, *others = (
         Classifying(architecture, *options)
-        for options in ((2, 3, True), (2, 3, True), (4, 3, True), (2, 4, True), (2, 3, False))
+        for options in (
+            (0, 3, True, True),
+            (0, 3, True, True),
+            (4, 3, True, True),
+            (0, 4, True, True),
+            (0, 3, False, True),
+            (0, 3, True, False),
+        )
     )
     assert one == same
-    assert len({one, same, *others}) == 4
+    assert len({one, same, *others}) == 5
 
 
 def test_the_history_has_the_accuracy(make_architecture):
-    objective = Classifying(make_architecture().encoder, 2, 3, True)
+    objective = Classifying(make_architecture().encoder, 0, 3, False, True)
     means = np.array([[0.1, 0.2, 0.3, 0.25], [0.1, 0.2, 0.3, 0.0]])
     assert objective.names(means) == {"accuracy": [0.75, 1.0]}
