@@ -1,6 +1,7 @@
 """Displays hold numbers and draw them; what is drawn is what the estimator says."""
 
 import sys
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -551,7 +552,10 @@ def test_a_traversal_decodes_the_mean_code_with_one_column_moved(model):
     assert legend_of(display.axes_[0, 0]) == ["-1", "0", "3"]
 
 
-def test_the_columns_that_change_most_come_first():
+def test_the_columns_that_change_most_come_first(monkeypatch):
+    model = SimpleNamespace(n_decoded=6)
+    monkeypatch.setattr("sklearn_lstmae.displays.latent.fitted_model", lambda _: model)
+
     class Decoder:
         scale_ = np.array([1.0, 1000.0])
 

@@ -469,6 +469,7 @@ REFUSED = {
     "kl_weight": [-0.1, INF, NAN, "0", None],
     "activation": ["sigmoid", None, len],
     "loss": ["rmse", None, len],
+    "append_states": [2, "yes", None],
     "scaling": ["minmax", True, 1],
     "missing": ["fill", None, NAN],
     "optimizer": ["adamw2", None, "Adam"],

@@ -45,7 +45,7 @@ class Coder:
         blocks = row_blocks(self.architecture, reader.n_frames)
         return in_place(blocks, on_all_cores(encode_rows, blocks), len(reader))
 
-    def decode(self, codes, lengths, task):
+    def decode(self, codes, lengths, task="reconstruct"):
         """Scaled sequences as long as the longest: (N, C), (N,) -> (N, T, F), padding undefined."""
         n_steps = int(lengths.max())
 
@@ -125,7 +125,7 @@ class Coder:
             )
         return [np.ascontiguousarray(part[:, places].T) for part in parts]
 
-    def decode_block(self, codes, lengths, n_frames, task):
+    def decode_block(self, codes, lengths, n_frames, task="reconstruct"):
         """Frames of at most `blocks.block_rows` codes in the order of time: (b, K, P * F)."""
         width, places = block_width(self.architecture, n_frames), places_of(len(codes))
         block = np.zeros((codes.shape[1], width), np.float32)

@@ -116,7 +116,7 @@ class FrameReader:
     scaling: Scaling
     patch_size: int
     may_miss: bool = False
-    tasks: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ("reconstruct",)
     horizon: int | None = None
     rows: np.ndarray | None = None
     classes: np.ndarray | None = None

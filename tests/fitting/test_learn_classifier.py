@@ -54,6 +54,7 @@ def model(make_architecture):
         layout="list",
         missing="error",
         loss="mse",
+        append_states=False,
         n_timesteps=5,
     )
 
@@ -203,6 +204,7 @@ def test_statistics_of_a_scaling_are_columns_of_the_head(
 ):
     reader = make_reader(make_sequences(LENGTHS), kind="sequence", tasks=())
     reader = dataclasses.replace(reader, classes=CLASSES)
+    model = dataclasses.replace(model, scaling=reader.scaling)
     fitted = fit(model, reader, fine_tune=fine_tune)
     kernel = fitted["weights_"][-2]
     assert kernel.shape == (model.architecture.code_width + 4, 3)

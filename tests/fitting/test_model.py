@@ -116,17 +116,6 @@ def test_a_model_encodes_and_decodes_as_its_transformer(transformer):
         assert_array_equal(decoded, transformer.inverse_transform(codes))
 
 
-def test_codes_are_split_from_what_a_scaling_appended(transformer):
-    model = fitted_model(transformer)
-    codes = np.arange(3.0 * model.n_columns).reshape(3, -1)
-    own, statistics = model.split(codes)
-    assert own.shape == (3, model.architecture.code_width)
-    if model.scaling.kind == "sequence":
-        assert_array_equal(np.hstack([own, statistics]), codes)
-    else:
-        assert statistics is None
-
-
 def test_decoded_sequences_are_in_the_units_of_the_statistics(composite):
     """Means of a sequence are added, deviations are factors."""
     model = fitted_model(composite)

@@ -10,7 +10,12 @@ import pytest
 
 ACTIVATIONS = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0.0)}
 # (K, D) -> (D,); the kind "last" is the last state of each way.
-STATISTICS = {"mean": lambda values: values.mean(0)}
+STATISTICS = {
+    "mean": lambda values: values.mean(0),
+    "maximum": lambda values: values.max(0),
+    "minimum": lambda values: values.min(0),
+    "deviation": lambda values: values.std(0),
+}
 WAVELENGTHS = [4, 8, 16, 32, 64, 128, 256, 512]
 
 
@@ -91,6 +96,8 @@ class Reference:
             last = np.hstack([hidden for _, hidden, _ in runs])
         if architecture.bottleneck == "dense":
             kinds = architecture.pooling.split("_")
+            if kinds == ["all"]:
+                kinds = ["last", "mean", "maximum", "minimum", "deviation"]
             pooled = [last if kind == "last" else STATISTICS[kind](columns) for kind in kinds]
             return self.dense("bottleneck", np.hstack(pooled))
         _, hidden, cell = self.lstm("bottleneck", columns)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_lstmae.network.in_tensorflow import TensorFlowOperations, initial_weights
-from sklearn_lstmae.network.wiring import POOLINGS, Lstm, Network, Read, network_of
+from sklearn_lstmae.network.wiring import POOLINGS, Lstm, Read, network_of
 from sklearn_lstmae.training.minibatch import make_drop
 
 LENGTHS = [4, 1, 3]
@@ -226,7 +226,7 @@ def test_each_layer_but_the_dense_ones_reads_after_dropout(make_architecture, dr
 
 def test_initial_weights_follow_the_rules_of_keras(make_architecture):
     network = network_of(make_architecture(hidden_units=(16, 8), latent_dim=4))
-    weights = initial_weights(network, np.random.default_rng(0))
+    weights = initial_weights(network.layers, np.random.default_rng(0))
     assert [weight.shape for weight in weights] == network.shapes
     assert {weight.dtype for weight in weights} == {np.dtype("f4")}
     for layer, arrays in network.by_layer(weights).items():
@@ -251,9 +251,7 @@ def test_initial_values_are_distributed_like_those_of_keras():
     layer = keras.layers.LSTM(32, seed=0)
     layer.build((None, None, 16))
     kernel, recurrent, bias = layer.get_weights()
-    network = object.__new__(Network)
-    network.layers = [Lstm("lstm", 16, 32)]
-    mine = initial_weights(network, np.random.default_rng(0))
+    mine = initial_weights([Lstm("lstm", 16, 32)], np.random.default_rng(0))
     assert_allclose(mine[0].std(), kernel.std(), rtol=0.1)
     assert_allclose(mine[1].std(), recurrent.std(), rtol=0.1)
     assert_allclose(mine[1] @ mine[1].T, recurrent @ recurrent.T, atol=1e-5)
@@ -263,7 +261,7 @@ def test_initial_values_are_distributed_like_those_of_keras():
 def test_one_seed_gives_the_same_weights_and_another_does_not(make_architecture):
     network = network_of(make_architecture())
     first, again, other = (
-        initial_weights(network, np.random.default_rng(seed)) for seed in (0, 0, 1)
+        initial_weights(network.layers, np.random.default_rng(seed)) for seed in (0, 0, 1)
     )
     for one, two in zip(first, again, strict=True):
         assert_array_equal(one, two)
@@ -275,5 +273,5 @@ def test_neither_weights_nor_operations_draw_from_a_global_generator(
 ):
     architecture = make_architecture(bidirectional=True)
     with keeps_random_states():
-        weights = initial_weights(network_of(architecture), np.random.default_rng(0))
+        weights = initial_weights(network_of(architecture).layers, np.random.default_rng(0))
         learn(TensorFlowOperations, architecture, weights)

@@ -286,8 +286,8 @@ for number, lengths in enumerate([*equal, *unequal], start=1):
     plan = TrainingPlan(2, 4, rate, "sgd", rate, rate, rate, (rate, 0.0), None, number)
     sequences = Sequences(np.zeros((len(lengths), 3, 1), "f4"), lengths, "3d")
     reader = FrameReader(sequences, Scaling(None, np.zeros(1), np.ones(1)), 1)
-    start = TrainingProgress(loop.fresh_state(architecture, 0))
-    loop.train(Autoencoding(architecture, "mse"), plan, reader, start)
+    objective = Autoencoding(architecture, "mse")
+    loop.train(objective, plan, reader, TrainingProgress(loop.fresh_state(objective, 0)))
     print(len(list(pathlib.Path(sys.argv[1]).glob("*.before_optimizations.txt"))))
 """
 

@@ -48,8 +48,8 @@ def learn(architecture, plan, reader, validation=None, *, loss="mse", start=None
     measure = None
     if validation is not None:
         measure = partial(measure_loss, architecture, plan, validation, loss)
-    start = start or TrainingProgress(fresh_state(architecture, plan.seed))
     objective = Autoencoding(architecture, loss)
+    start = start or TrainingProgress(fresh_state(objective, plan.seed))
     return train(objective, plan, reader, start, measure=measure, **options)
 
 
@@ -690,7 +690,7 @@ def test_a_validation_loss_that_is_not_finite_is_named(loss, architecture, reade
             Autoencoding(architecture, "mse"),
             make_plan(),
             reader,
-            TrainingProgress(fresh_state(architecture, 0)),
+            TrainingProgress(fresh_state(Autoencoding(architecture, "mse"), 0)),
             measure=lambda _: {"val_loss": next(losses)},
         )
 
@@ -701,7 +701,7 @@ def test_what_is_measured_stands_in_the_history(architecture, reader, make_plan)
         Autoencoding(architecture, "mse"),
         make_plan(),
         reader,
-        TrainingProgress(fresh_state(architecture, 0)),
+        TrainingProgress(fresh_state(Autoencoding(architecture, "mse"), 0)),
         measure=lambda _: {"val_loss": 1.0, "val_accuracy": next(numbers)},
     )
     assert progress.history["val_accuracy"] == [0, 1, 2, 3]
@@ -709,7 +709,8 @@ def test_what_is_measured_stands_in_the_history(architecture, reader, make_plan)
 
 
 def test_fresh_weights_follow_the_seed(architecture):
-    one, same, other = (fresh_state(architecture, seed) for seed in (3, 3, 4))
+    objective = Autoencoding(architecture, "mse")
+    one, same, other = (fresh_state(objective, seed) for seed in (3, 3, 4))
     for array, again in zip(one.weights, same.weights, strict=True):
         assert_array_equal(array, again)
     assert not np.array_equal(one.weights[0], other.weights[0])

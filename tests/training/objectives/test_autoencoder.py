@@ -178,7 +178,7 @@ def test_noise_is_read_and_not_to_be_output(make_case):
     observed = case.block.past.mask.reshape(frames.values.shape)
     noisy = frames.values + np.where(observed, noise, 0)
     coder = Coder(case.architecture, case.weights)
-    codes = coder.encode_block(Frames(noisy, frames.indicators, frames.lengths))
+    [codes] = coder.encode_block(Frames(noisy, frames.indicators, frames.lengths))
     for task, got in zip(case.architecture.decoders, case.losses(noise=0.5), strict=False):
         lengths = np.array([len(one) for one in case.target(task)])
         expected = case.expected(task, coder.decode(codes, lengths, task))
