@@ -3,7 +3,7 @@
 import statistics
 from dataclasses import asdict, dataclass, field
 
-SECONDS = "seconds"  # the measure of Scores that is a time
+SECONDS = "seconds"  # begins the names of measures of Scores that are times
 QUALITY = 0.10  # how far a rival's final loss may be from ours
 
 

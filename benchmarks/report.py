@@ -134,7 +134,7 @@ def show_spread(measure, values):
     """Mean and standard deviation; of seconds the median, as the first fit also compiles."""
     if not values:
         return "n/a"
-    if measure == SECONDS:
+    if measure.startswith(SECONDS):
         median = statistics.median(values)
         return f"{median:.2g}" if median >= 0.01 else "< 0.01"
     spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""

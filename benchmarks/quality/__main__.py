@@ -14,7 +14,7 @@ from .contenders import CONTENDERS
 from .measures import CEILING, LEAD, Trials, average, collect, judge
 from .sets import LONG, SETS
 
-SEEDS = 5
+SEEDS = 3
 ALL = [*SETS, *LONG]
 
 

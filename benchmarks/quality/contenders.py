@@ -1,17 +1,19 @@
-"""Ways from sequences to columns: this library, and what one would try beside it."""
+"""Ways from sequences to columns: this library, and what else one would try."""
 
+import contextlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from sklearn.base import ClassifierMixin
 from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression, RidgeClassifierCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from sklearn_lstmae import LSTMAutoencoderTransformer
+from sklearn_lstmae import LSTMAutoencoderClassifier, LSTMAutoencoderTransformer
 
 WIDTH = 16  # L
+WIDE = 64
 # What makes a network that of most tutorials, whatever the defaults are.
 TUTORIAL = {
     "patch_size": 1,
@@ -31,6 +33,9 @@ TUTORIAL = {
     "loss": "mse",
     "scaling": "feature",
 }
+# One pass at a rate of nothing leaves the weights, to seven digits, as they were drawn.
+UNTRAINED = {"epochs": 1, "learning_rate": 1e-12}
+CODE, STATES = "code", "states"
 SHORTEST = 9  # steps that MiniRocket's kernels need
 
 
@@ -72,39 +77,80 @@ class Scaled:
 
 
 @dataclass
-class Columns:
-    """What a contender makes of a split.
+class Learned:
+    """What a contender has learned from the training rows of a split.
 
     Attributes
     ----------
-    train, test : ndarray of shape (N, columns)
+    transform : callable or None
+        Without arguments; returns the columns (N, C) of the training rows and of the test rows.
+        None for a contender that only predicts classes.
+    predict : callable or None
+        Without arguments; returns the predicted classes (N,) of the test rows.
+    parts : mapping of str to ndarray of shape (C,), bool
+        Columns of which a contender may read a part.
     rebuild : callable or None
-        Without arguments; returns the test rows (N, T, F) as rebuilt from their columns, in
-        scaled units. It is called when the clock has stopped.
-    classifier : classifier
-        What customarily reads such columns.
+        Without arguments; returns the test rows (N, T, F) as rebuilt from their codes, in scaled
+        units.
     """
 
-    train: np.ndarray
-    test: np.ndarray
+    transform: Callable | None = None
+    predict: Callable | None = None
+    parts: Mapping = field(default_factory=dict)
     rebuild: Callable | None = None
-    classifier: ClassifierMixin = field(default_factory=lambda: LogisticRegression(max_iter=3000))
 
 
 def autoencoder(split, scaled, seed, settings):
-    """This library."""
-    model = LSTMAutoencoderTransformer(latent_dim=WIDTH, random_state=seed).set_params(**settings)
-    with warnings.catch_warnings():
-        # The tables show it.
-        warnings.filterwarnings("ignore", "activation='relu'|The fit is no better")
-        train = model.fit_transform(split.X_train)
-    test = model.transform(split.X_test)
-    return Columns(train, test, lambda: scaled.pad(model.reconstruct(split.X_test, "reconstruct")))
+    """This library: codes, and the statistics of the encoder's outputs."""
+    model = LSTMAutoencoderTransformer(latent_dim=WIDTH, random_state=seed)
+    model.set_params(**settings | {"append_states": True})
+    with quiet():
+        model.fit(split.X_train)
+    names = model.get_feature_names_out()
+    is_state = np.char.startswith(names.astype(str), "lstmautoencodertransformer_")
+    return Learned(
+        lambda: (model.transform(split.X_train), model.transform(split.X_test)),
+        parts={CODE: ~is_state, STATES: is_state},
+        rebuild=lambda: scaled.pad(model.reconstruct(split.X_test, "reconstruct")),
+    )
+
+
+def summarizing(split, scaled, seed, settings):
+    """The same, with codes that also predict how often shapes occur."""
+    return autoencoder(split, scaled, seed, settings | {"summary_weight": 0.3})
+
+
+def wide(split, scaled, seed, settings):
+    """The same, with wider codes."""
+    return autoencoder(split, scaled, seed, settings | {"latent_dim": WIDE})
+
+
+def untrained(split, scaled, seed, settings):
+    """The same network with the weights that training starts from; scaling is learned."""
+    return autoencoder(split, scaled, seed, settings | UNTRAINED)
 
 
 def tutorial(split, scaled, seed, settings):
     """The network of the tutorials, trained like this library's."""
     return autoencoder(split, scaled, seed, settings | TUTORIAL)
+
+
+def supervised(split, scaled, seed, settings):
+    """This library's classifier, which trains the encoder with all labels."""
+    encoder = LSTMAutoencoderTransformer(latent_dim=WIDTH)
+    encoder.set_params(**settings | {"append_states": True})
+    model = LSTMAutoencoderClassifier(encoder, random_state=seed)
+    with quiet():
+        model.fit(split.X_train, split.y_train)
+    return Learned(predict=lambda: model.predict(split.X_test))
+
+
+@contextlib.contextmanager
+def quiet():
+    """Hide the warnings of a bad fit: the tables show it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "activation='relu'|The fit is no better")
+        yield
 
 
 def components(split, scaled, seed, settings):
@@ -113,30 +159,37 @@ def components(split, scaled, seed, settings):
     if min(train.shape) < WIDTH:
         return None
     pca = PCA(WIDTH, random_state=seed).fit(train)
-    codes = pca.transform(test)
-    return Columns(
-        pca.transform(train),
-        codes,
-        lambda: pca.inverse_transform(codes).reshape(scaled.test.shape),
-    )
+
+    def rebuild():
+        return pca.inverse_transform(pca.transform(test)).reshape(scaled.test.shape)
+
+    return Learned(lambda: (pca.transform(train), pca.transform(test)), rebuild=rebuild)
 
 
 def raw_values(split, scaled, seed, settings):
     """The flattened values themselves."""
-    return Columns(flatten(scaled.train), flatten(scaled.test))
+    return Learned(lambda: (flatten(scaled.train), flatten(scaled.test)))
 
 
 def catch22(split, scaled, seed, settings):
-    """22 statistics of each feature (Lubba et al. 2019), 0 where one is undefined."""
+    """22 statistics of each feature (Lubba et al. 2019), standardized, 0 where one is undefined.
+
+    k-means needs them standardized, as each has a unit of its own.
+    """
     from aeon.transformations.collection.feature_based import Catch22
 
-    statistics = Catch22(replace_nans=True)
+    statistics, scaler = Catch22(replace_nans=True), StandardScaler()
     X_train, X_test = ([x.T for x in X] for X in (split.X_train, split.X_test))  # (F, T_i) each
-    return Columns(statistics.fit_transform(X_train), statistics.transform(X_test))
+
+    def transform():
+        train = scaler.fit_transform(statistics.fit_transform(X_train))
+        return train, scaler.transform(statistics.transform(X_test))
+
+    return Learned(transform)
 
 
 def minirocket(split, scaled, seed, settings):
-    """Shares of positive convolutions (Dempster et al. 2021), with the ridge classifier."""
+    """Shares of positive convolutions (Dempster et al. 2021)."""
     from aeon.transformations.collection.convolution_based import MiniRocket
 
     lacking = max(0, SHORTEST - scaled.width)
@@ -144,9 +197,18 @@ def minirocket(split, scaled, seed, settings):
         np.pad(X, [(0, 0), (0, lacking), (0, 0)]).transpose(0, 2, 1)  # (N, F, T)
         for X in (scaled.train, scaled.test)
     )
-    kernels = MiniRocket(random_state=seed)
-    ridge = RidgeClassifierCV(alphas=np.logspace(-3, 3, 10))
-    return Columns(kernels.fit_transform(X_train), kernels.transform(X_test), classifier=ridge)
+    kernels = MiniRocket(random_state=seed).fit(X_train)
+    return Learned(lambda: (kernels.transform(X_train), kernels.transform(X_test)))
+
+
+def minirocket_components(split, scaled, seed, settings):
+    """Principal components of MiniRocket's standardized features; None for too few rows."""
+    if len(split.y_train) < WIDTH:
+        return None
+    kernels = minirocket(split, scaled, seed, settings)
+    pca = make_pipeline(StandardScaler(), PCA(WIDTH, random_state=seed))
+    pca.fit(kernels.transform()[0])
+    return Learned(lambda: tuple(pca.transform(columns) for columns in kernels.transform()))
 
 
 def flatten(values):
@@ -154,11 +216,31 @@ def flatten(values):
     return values.reshape(len(values), -1)
 
 
+@dataclass(frozen=True)
+class Contender:
+    """How it learns, and which of its columns are read; None for all of them.
+
+    ``learn(split, scaled, seed, settings)`` returns Learned, or None for a split that it cannot
+    learn from.
+    """
+
+    learn: Callable
+    part: str | None = None
+
+
 CONTENDERS = {
-    "ours": autoencoder,
-    "PCA": components,
-    "tutorial": tutorial,
-    "raw": raw_values,
-    "catch22": catch22,
-    "MiniRocket": minirocket,
+    "ours": Contender(autoencoder, CODE),
+    "ours, states": Contender(autoencoder, STATES),
+    "ours, both": Contender(autoencoder),
+    "ours, summary": Contender(summarizing, CODE),
+    "ours, 64 columns": Contender(wide, CODE),
+    "ours, supervised": Contender(supervised),
+    "untrained": Contender(untrained, CODE),
+    "untrained, states": Contender(untrained, STATES),
+    "PCA": Contender(components),
+    "tutorial": Contender(tutorial, CODE),
+    "raw": Contender(raw_values),
+    "catch22": Contender(catch22),
+    "MiniRocket": Contender(minirocket),
+    "MiniRocket, PCA": Contender(minirocket_components),
 }

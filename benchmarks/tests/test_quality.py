@@ -28,28 +28,102 @@ def make_scores(ours, PCA, tutorial, rebuilt):
     return scores + measures.average(scores)
 
 
-@pytest.mark.parametrize("contender", ["ours", "PCA", "tutorial", "raw"])
-def test_a_contender_is_judged(contender):
-    values = measures.Trials(TINY).run(contender, "digits", 0)
-    assert 0.2 < values["accuracy"] <= 1
-    assert -1 <= values["silhouette"] <= 1
-    assert values["seconds"] >= 0
-    assert ("explained variance" in values) == (contender != "raw")
+def tiny_waves(seed):
+    """40 waves of unequal length, half of them to learn from."""
+    X, y = make_waves(40, 12, 2, min_timesteps=9, n_classes=2, random_state=seed)
+    return sets.Split(X[:20], X[20:], y[:20], y[20:])
+
+
+@pytest.fixture
+def trials(monkeypatch):
+    """Trials that know the set "waves" as well, and train for an epoch."""
+    monkeypatch.setitem(sets.SETS, "waves", tiny_waves)
+    return measures.Trials(TINY)
+
+
+@pytest.mark.parametrize("contender", contenders.CONTENDERS)
+def test_a_contender_is_judged(trials, contender):
+    if contender.startswith(("catch22", "MiniRocket")):
+        pytest.importorskip("aeon")
+    values = trials.run(contender, "waves", 0)
+    accuracies = {"accuracy"}
+    clusters = {"ARI of k-means", "NMI of k-means"}
+    seconds = {"seconds of fit", "seconds of transform"}
+    expected = accuracies | seconds
+    if contender != "ours, supervised":
+        expected |= clusters | {"accuracy, ridge"}
+    rebuilding = ("ours", "ours, both", "ours, summary", "ours, 64 columns", "untrained")
+    if contender in (*rebuilding, "PCA", "tutorial"):
+        expected |= {"explained variance"}
+    assert values.keys() == expected
+    assert all(0 <= values[key] <= 1 for key in values if key.startswith("accuracy"))
+    assert all(-1 <= values[key] <= 1 for key in clusters & values.keys())
+    assert all(values[key] >= 0 for key in seconds)
+
+
+def test_parts_of_the_same_columns_share_a_fit(trials, monkeypatch):
+    fits = []
+
+    def counted(self, X, y=None):
+        fits.append(X)
+        return fit(self, X, y)
+
+    fit = LSTMAutoencoderTransformer.fit
+    monkeypatch.setattr(LSTMAutoencoderTransformer, "fit", counted)
+    values = [trials.run(f"ours{part}", "waves", 0) for part in ("", ", states", ", both")]
+    assert len(fits) == 1
+    assert len({each["seconds of fit"] for each in values}) == 1
+    trials.run("ours", "waves", 1)
+    trials.run("ours, summary", "waves", 0)
+    assert len(fits) == 3
+
+
+def test_codes_and_states_are_the_columns_of_the_library():
+    split = tiny_waves(0)
+    learned = contenders.autoencoder(split, contenders.Scaled(split), 0, TINY)
+    model = LSTMAutoencoderTransformer(16, random_state=0, **TINY).fit(split.X_train)
+    codes, states = (learned.parts[part] for part in (contenders.CODE, contenders.STATES))
+    train, test = learned.transform()
+    np.testing.assert_array_equal(train[:, codes], model.transform(split.X_train))
+    np.testing.assert_array_equal(test[:, codes], model.transform(split.X_test))
+    assert states.sum() == 4 * 2 * 4  # statistics, ways, units
+    assert not (codes & states).any()
+
+
+@pytest.mark.parametrize(("learn", "width"), [(contenders.wide, 64), (contenders.summarizing, 16)])
+def test_contenders_with_settings_of_their_own(learn, width):
+    split = tiny_waves(0)
+    scaled = contenders.Scaled(split)
+    changed, plain = (each(split, scaled, 0, TINY) for each in (learn, contenders.autoencoder))
+    assert changed.parts[contenders.CODE].sum() == width
+    assert not np.allclose(changed.transform()[1][:, -32:], plain.transform()[1][:, -32:])
+
+
+def test_an_untrained_network_is_what_training_starts_from():
+    split = tiny_waves(0)
+    scaled = contenders.Scaled(split)
+    start = contenders.untrained(split, scaled, 0, TINY).transform()[0]
+    nothing = contenders.autoencoder(split, scaled, 0, TINY | {"learning_rate": 1e-30})
+    np.testing.assert_allclose(start, nothing.transform()[0], atol=1e-5)
+    trained = contenders.autoencoder(split, scaled, 0, TINY).transform()[0]
+    assert not np.allclose(start, trained, atol=1e-3)
 
 
 def test_the_tutorials_network_is_the_tutorials_with_any_settings():
     split = sets.waves(10, 0)
     scaled = contenders.Scaled(split)
     settings = [{"epochs": 1}, {"epochs": 1, "dropout": 0.5, "conditional": True, "kl_weight": 1.0}]
-    one, other = (contenders.tutorial(split, scaled, 0, each).test for each in settings)
-    assert one.shape == (300, contenders.WIDTH)
-    np.testing.assert_array_equal(one, other)
+    one, other = (contenders.tutorial(split, scaled, 0, each) for each in settings)
+    codes = one.parts[contenders.CODE]
+    assert codes.sum() == contenders.WIDTH
+    np.testing.assert_array_equal(one.transform()[1], other.transform()[1])
 
 
 def test_too_few_rows_for_components():
     X, y = make_waves(30, 10, 2, random_state=0)
     split = sets.Split(X[:15], X[15:], y[:15], y[15:])
-    assert contenders.components(split, contenders.Scaled(split), 0, {}) is None
+    for learn in (contenders.components, contenders.minirocket_components):
+        assert learn(split, contenders.Scaled(split), 0, {}) is None
 
 
 def test_explained_variance_is_the_score_of_the_library():
