@@ -12,6 +12,7 @@ from sklearn.metrics import (
     normalized_mutual_info_score,
 )
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from benchmarks.records import SECONDS, Scores, Verdict
 
@@ -52,7 +53,9 @@ class Trials:
             took, columns = timed(learned.transform)
             if contender.part is not None:
                 columns = [each[:, learned.parts[contender.part]] for each in columns]
-            values = judge_columns(*columns, split, seed)
+            # Not timed. On busy cores two threads took 50 times as long as one.
+            with threadpool_limits(1):
+                values = judge_columns(*columns, split, seed)
         if learned.rebuild is not None and contender.part != STATES:
             values[VARIANCE] = float(scaled.explained_variance(learned.rebuild()))
         return values | {FIT: seconds, TRANSFORM: took}
