@@ -141,10 +141,14 @@ def show_spread(measure, values):
     return f"{statistics.mean(values):.3f}{spread}"
 
 
-def figures(record):
-    """Links to the figures of ``growth``, whose cases read "axis=value"."""
-    axes = dict.fromkeys(timing.case.split("=")[0] for timing in record.timings)
-    return [f"![{axis}](images/growth_{axis}.png)" for axis in axes]
+def figures(line, record):
+    """Links to the figures of a line, if it has any."""
+    if line == "growth":  # whose cases read "axis=value"
+        axes = dict.fromkeys(timing.case.split("=")[0] for timing in record.timings)
+        return [f"![{axis}](images/growth_{axis}.png)" for axis in axes]
+    if line == "quality":
+        return ["![accuracy](images/quality_accuracy.png)", ""]
+    return []
 
 
 def show_ratio(middle, lowest, highest):
@@ -178,7 +182,7 @@ def make_tables(lines, folder=RESULTS):
     for line, (record, _) in loaded.items():
         table = timing_table(record.timings) if record.timings else score_tables(record.scores)
         table = [*order_table(record.orders), "", *table] if record.orders else table
-        shown = figures(record) if line == "growth" else table
+        shown = figures(line, record) + ([] if line == "growth" else table)
         text += ["", f"### {line}", "", *shown] if shown else []
     return "\n".join(text)
 

@@ -10,6 +10,7 @@ from benchmarks.harness import Remote, started
 from benchmarks.records import Record
 from sklearn_lstmae import LSTMAutoencoderTransformer
 
+from . import figure
 from .contenders import CONTENDERS
 from .measures import CEILING, LEAD, Trials, average, collect, judge
 from .sets import LONG, SETS
@@ -63,7 +64,10 @@ def main(arguments=None):
     except ValueError as error:
         parser.error(str(error))
     record = measure(settings, chosen.sets, chosen.only, chosen.seeds)
-    show("quality", record, keep=chosen == parser.parse_args([]))
+    whole = chosen == parser.parse_args([])
+    if whole:
+        figure.draw(record)
+    show("quality", record, keep=whole)
 
 
 def measure(settings, sets, contenders, n_seeds):

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks import records
 from benchmarks.quality import __main__ as quality_command
-from benchmarks.quality import archives, contenders, measures, sets
+from benchmarks.quality import archives, contenders, figure, measures, sets
 from sklearn_lstmae import LSTMAutoencoderTransformer
 from sklearn_lstmae.datasets import make_waves
 
@@ -236,6 +236,18 @@ def test_a_set_of_aeon_says_where_it_comes_from(monkeypatch):
         sets.SETS["BasicMotions"](0)
 
 
+def test_a_figure_of_all_contenders(tmp_path):
+    scores = make_scores(0.9, 0.8, 0.7, 0.9)
+    scores.append(records.Scores("CBF", "catch22", {}))
+    record = records.Record(scores=scores)
+    found = figure.accuracies(record)
+    assert list(found) == ["ours", "PCA", "tutorial"]
+    assert found["PCA"] == dict.fromkeys(sets.SETS, 0.8)
+    path = figure.draw(record, tmp_path)
+    assert path.name == "quality_accuracy.png"
+    assert path.stat().st_size > 1000
+
+
 def test_the_mean_is_over_the_sets_seed_by_seed():
     scores = [
         records.Scores("digits", "ours", {"accuracy": [0.5, 0.7]}),
@@ -292,7 +304,10 @@ def test_a_choice_that_is_none_is_refused(capsys, options, message):
 
 @pytest.mark.parametrize(("options", "whole"), [([], True), (["--set", "epochs=3"], False)])
 def test_only_the_whole_measurement_is_kept(monkeypatch, capsys, kept, make_record, options, whole):
+    drawn = []
     monkeypatch.setattr(quality_command, "measure", lambda *choice: make_record())
+    monkeypatch.setattr(figure, "draw", drawn.append)
     quality_command.main(options)
+    assert drawn == [make_record()] * whole
     assert kept == ({"quality": make_record(), "README.md": command.SHOWN} if whole else {})
     assert "| another | 1.000 | n/a |" in capsys.readouterr().out
