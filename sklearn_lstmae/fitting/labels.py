@@ -12,6 +12,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from sklearn_lstmae.inference.blocks import one_thread
+
 
 def check_classes(classifier, y, sequences):
     """Classes (G,), and which of them each sequence has (N,)."""
@@ -53,7 +55,8 @@ def regress(numbers, shares, columns):
 
     regression = LogisticRegression()
     # Training starts from it, wherever it ends. Some products set floating-point flags falsely.
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    # With several threads, small products can wait for cores for seconds.
+    with warnings.catch_warnings(), np.errstate(all="ignore"), one_thread():
         warnings.simplefilter("ignore", ConvergenceWarning)
         regression.fit(columns, numbers, sample_weight=shares[numbers])
     coefficients, intercepts = regression.coef_, regression.intercept_  # (G, C), (G,)

@@ -7,6 +7,7 @@ frames as its own length needs.
 Letters: N sequences, B places of a block, b rows that fill some of them, K frames.
 """
 
+import contextlib
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -93,12 +94,19 @@ def on_all_cores(function, blocks):
     this function. With some it belongs to the thread, which is why each sets it. It has no effect
     on a library that threadpoolctl does not know, or that another thread has taken control of.
     """
-    with _inference_lock, _one_thread():
+    with one_thread():
         if len(blocks) == 1:
             return [function(*blocks[0])]
         n_workers = min(n_threads(), len(blocks))
         with ThreadPoolExecutor(n_workers, initializer=_one_thread) as threads:
             return list(threads.map(lambda block: function(*block), blocks))
+
+
+@contextlib.contextmanager
+def one_thread():
+    """Context in which products run on one thread, of one caller at a time."""
+    with _inference_lock, _one_thread():
+        yield
 
 
 @cache
