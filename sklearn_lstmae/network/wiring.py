@@ -87,6 +87,11 @@ class Read:
     code: Any = None
 
 
+def shapes_of(layers):
+    """Shapes of the weights of layers, in their order: list of tuple."""
+    return [shape for layer in layers for shape in layer.shapes.values()]
+
+
 def first_given(*vectors):
     """The first vector that is not None."""
     return next(vector for vector in vectors if vector is not None)
@@ -177,8 +182,8 @@ class Encoder:
 
     def encode(self, ops, series, mask):
         """The code, of a variational encoder its mean: a vector."""
-        outputs, states = self._run(ops, series, mask)
-        return self._code_of(ops, outputs, states, mask)
+        [code] = self.encode_parts(ops, series, mask, with_states=False)
+        return code
 
     def encode_parts(self, ops, series, mask, with_states):
         """The code and, if asked for, the statistics `STATES`: a list of vectors.
@@ -186,7 +191,9 @@ class Encoder:
         The latter are of the outputs of the last LSTM layer.
         """
         outputs, states = self._run(ops, series, mask)
-        code = self._code_of(ops, outputs, states, mask)
+        code = self._pool(ops, outputs, states, mask)
+        if self.architecture.bottleneck == "dense":
+            code = ops.dense(self.bottleneck, code)
         if not with_states:
             return [code]
         return [code, ops.join([ops.pool(kind, outputs, mask) for kind in STATES])]
@@ -204,11 +211,6 @@ class Encoder:
             runs = [ops.lstm(layer, read, mask=mask) for layer in ways]
             read = Read(series=tuple(outputs for outputs, _ in runs))
         return read.series, [state for _, state in runs]
-
-    def _code_of(self, ops, outputs, states, mask):
-        pooled = self._pool(ops, outputs, states, mask)
-        is_dense = self.architecture.bottleneck == "dense"
-        return ops.dense(self.bottleneck, pooled) if is_dense else pooled
 
     def _pool(self, ops, outputs, states, mask):
         if self.architecture.bottleneck == "dense":
@@ -312,7 +314,7 @@ class Network:
     @property
     def shapes(self):
         """Shapes of the weights, in their order: list of tuple."""
-        return [shape for layer in self.layers for shape in layer.shapes.values()]
+        return shapes_of(self.layers)
 
     def by_layer(self, weights):
         """Weights in their order -> {layer: list of its weights}."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sklearn_lstmae.network._tensorflow import tf
 from sklearn_lstmae.network.architecture import Architecture
 from sklearn_lstmae.network.in_tensorflow import TensorFlowOperations
-from sklearn_lstmae.network.wiring import Dense, network_of
+from sklearn_lstmae.network.wiring import Dense, network_of, shapes_of
 from sklearn_lstmae.sequences.tasks import TASKS
 
 from ..losses import (
@@ -65,7 +65,7 @@ class Autoencoding:
     @property
     def shapes(self):
         """Shapes of the weights that are trained."""
-        return [shape for layer in self.layers for shape in layer.shapes.values()]
+        return shapes_of(self.layers)
 
     @property
     def tables(self):

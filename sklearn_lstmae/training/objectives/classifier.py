@@ -10,7 +10,7 @@ import numpy as np
 
 from sklearn_lstmae.network._tensorflow import tf
 from sklearn_lstmae.network.architecture import Architecture
-from sklearn_lstmae.network.wiring import Dense, network_of
+from sklearn_lstmae.network.wiring import Dense, network_of, shapes_of
 
 from ..minibatch import frame_arrays, frame_specs, read_in_training
 
@@ -61,7 +61,7 @@ class Classifying:
     @property
     def shapes(self):
         """Shapes of the weights that are trained."""
-        return [shape for layer in self.layers for shape in layer.shapes.values()]
+        return shapes_of(self.layers)
 
     @property
     def tables(self):
