@@ -85,17 +85,17 @@ class LSTMAutoencoderTransformer(
         Input of a dense bottleneck: the last outputs of the encoder, their mean over the frames of
         the sequence, or both. "all" is last, mean, maximum, minimum and deviation.
 
-    summary_weight : float, default=0.0
+    summary_weight : float, default=0.3
         Weight of a second target in training. A linear layer must output, from the code alone,
         statistics of the sequence that hardly change when a shape occurs elsewhere in it, so that
         codes tell which shapes there are and how often, not only where. The statistics are shares
         of positive outputs of fixed convolution kernels, computed once, feature by feature, from
         the scaled values that the encoder reads (MiniRocket, Dempster et al. 2021), brought to at
         most 32 principal components. The error is squared. Above 0, codes mostly classify and
-        cluster better, and rebuild less; 0.3 is a good start. 0 is a pure autoencoder, and so is
-        any weight where all sequences are shorter than the kernels, 9 steps. Only `fit` and
-        `partial_fit` need the layer and the statistics; `transform` is the same network with any
-        weight.
+        cluster better, and reconstruct a little less (benchmarks/README.md, "Quality"). 0 is a pure
+        autoencoder, and so is any weight where all sequences are shorter than the kernels, 9 steps.
+        Only `fit` and `partial_fit` need the layer and the statistics; `transform` is the same
+        network with any weight.
 
     objective : {"reconstruct", "predict", "composite"}, default="reconstruct"
         What is decoded from the code: the sequence itself, what comes next, or both, by two
@@ -361,7 +361,7 @@ class LSTMAutoencoderTransformer(
         bidirectional=True,
         bottleneck="dense",
         pooling="last_mean",
-        summary_weight=0.0,
+        summary_weight=0.3,
         objective="reconstruct",
         horizon=None,
         prediction_weight=0.5,

@@ -2,7 +2,9 @@
 
 import argparse
 import ast
+import json
 from functools import partial
+from pathlib import Path
 
 from benchmarks import report
 from benchmarks.__main__ import show
@@ -12,11 +14,35 @@ from sklearn_lstmae import LSTMAutoencoderTransformer
 
 from . import figure
 from .contenders import CONTENDERS
-from .measures import CEILING, LEAD, Trials, average, collect, judge
+from .measures import CEILING, NEEDED, Trials, average, collect, judge
 from .sets import LONG, SETS
 
 SEEDS = 3
 ALL = [*SETS, *LONG]
+
+
+class Kept:
+    """Results of trials by their arguments, in a file of JSON that an interrupted run leaves.
+
+    With ``path=None``, they are in memory only.
+    """
+
+    def __init__(self, path):
+        self.path = path
+        self.results = {}
+        if path is not None and path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines()
+            self.results = dict(json.loads(line) for line in lines)
+
+    def get(self, call, settings, *task):
+        """Result of ``call(*task)``, which is called if it is not known yet."""
+        key = json.dumps([settings, *task])
+        if key not in self.results:
+            self.results[key] = call(*task)
+            if self.path is not None:
+                with self.path.open("a", encoding="utf-8") as file:
+                    print(json.dumps([key, self.results[key]]), file=file)
+        return self.results[key]
 
 
 def setting(text):
@@ -33,7 +59,7 @@ def make_parser(line, description, sets, contenders, n_seeds):
     parser = argparse.ArgumentParser(
         prog=f"python -m benchmarks.{line}",
         description=description,
-        epilog="Results are kept, and README.md written, only if no option is given.",
+        epilog="Results are kept, and README.md written, only if no option but --keep is given.",
     )
     parser.add_argument(
         "--set",
@@ -55,6 +81,12 @@ def make_parser(line, description, sets, contenders, n_seeds):
 
 def main(arguments=None):
     parser = make_parser("quality", __doc__, ALL, CONTENDERS, SEEDS)
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="file",
+        help="of the results of single trials: what it has is not measured again",
+    )
     chosen = parser.parse_args(arguments)
     if chosen.seeds < 1:
         parser.error(f"--seeds {chosen.seeds} is less than 1")
@@ -63,14 +95,15 @@ def main(arguments=None):
         LSTMAutoencoderTransformer().set_params(**settings)
     except ValueError as error:
         parser.error(str(error))
-    record = measure(settings, chosen.sets, chosen.only, chosen.seeds)
+    record = measure(settings, chosen.sets, chosen.only, chosen.seeds, Kept(chosen.keep))
+    chosen.keep = None
     whole = chosen == parser.parse_args([])
     if whole:
         figure.draw(record)
     show("quality", record, keep=whole)
 
 
-def measure(settings, sets, contenders, n_seeds):
+def measure(settings, sets, contenders, n_seeds, kept):
     """Record of all contenders on all sets, each printed when it is there."""
     scores = []
     with started({"trials": partial(Remote, Trials, settings)}) as remotes:
@@ -80,7 +113,7 @@ def measure(settings, sets, contenders, n_seeds):
             if name in LONG:
                 tasks[CEILING] = ("ceiling", name)
             for contender, task in tasks.items():
-                runs = [call(*task, seed) for seed in range(n_seeds)]
+                runs = [kept.get(call, settings, *task, seed) for seed in range(n_seeds)]
                 scores.append(collect(name, contender, runs))
                 shown = [
                     f"{key} {report.show_spread(key, values)}"
@@ -88,7 +121,7 @@ def measure(settings, sets, contenders, n_seeds):
                 ]
                 print(f"{name}, {contender}:", ", ".join(shown) or "n/a", flush=True)
     scores += average(scores)
-    complete = set(sets) == set(ALL) and {"ours", *LEAD} <= set(contenders)
+    complete = set(sets) == set(ALL) and set(contenders) >= NEEDED
     parameters = LSTMAutoencoderTransformer().set_params(**settings).get_params()
     return Record(
         verdicts=judge(scores) if complete else [],
