@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_lstmae.sequences.validation import as_numbers, refuse_types
+from sklearn_lstmae.sequences.numbers import as_numbers, capitalized, refuse_types
 
 # Two time stamps that are further apart than this many median differences have a gap between
 # them. Months, quarters and the days on which clocks change differ by less.
@@ -244,8 +244,3 @@ def find_gaps(index: Any, name: str) -> np.ndarray:
     if is_regular or not differences.size:
         return none
     return np.flatnonzero(differences > GAP * np.median(differences)) + 1
-
-
-def capitalized(name: str) -> str:
-    """Name of a record at the beginning of a sentence."""
-    return name[0].upper() + name[1:]

@@ -1,24 +1,25 @@
 """Whatever a user may pass as sequences, checked once: `Sequences`, or an error that says why."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, runtime_checkable
+from typing import Any, NoReturn
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import validate_data
 
 from sklearn_lstmae._sklearn import get_feature_names
 from sklearn_lstmae.sequences.batch import Sequences, read_rows
-
-LAYOUTS = (
-    "an (n_sequences, n_timesteps) array or DataFrame, an (n_sequences, n_timesteps, n_features) "
-    "array, or a list of (n_timesteps, n_features) arrays or DataFrames"
+from sklearn_lstmae.sequences.numbers import (
+    LAYOUTS,
+    as_numbers,
+    capitalized,
+    is_table,
+    refuse_types,
+    to_array,
+    to_container,
 )
-
-# Arrays of these types are read as they are; anything else becomes float64.
-NUMBERS = [np.float64, np.float32, np.float16, np.bool_]
-NUMBERS += [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64]
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,6 @@ class SequenceSpec:
 
     layout: str
     n_features: int
-
-
-@runtime_checkable
-class Shaped(Protocol):
-    """Something that knows its shape: an array, a table, a dataset of h5py."""
-
-    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -80,8 +74,8 @@ def check_sequences(
 
     X : array, DataFrame or list
         Sequences of shape (N, T) or (N, T, F), the latter a memory map or a dataset of h5py too,
-        or a list of (T_i, F). A list of 1-D sequences is univariate: of equal length it means
-        (N, T).
+        or a list of (T_i, F). A list of 1-D arrays is univariate. Nested lists of plain numbers
+        are read as the array that they write, if there is one.
 
     missing : {"error", "mask"}
         "error" refuses NaN. With "mask" NaN is a missing value, and steps of nothing but NaN at
@@ -114,58 +108,54 @@ def check_sequences(
 
 def _parse(X: Any, estimator: BaseEstimator, name: str) -> Parsed:
     """Tell the layout of X, and make numbers of it."""
-    refuse_types(X, name)
-    if isinstance(X, (list, tuple)):
+    _refuse_panel(X, name)
+    given, X = X, to_container(X, name)
+    if isinstance(X, list):
         return _parse_list(X, estimator, name)
-    type_name = type(X).__name__
-    if not isinstance(X, Shaped):
-        X = np.asarray(X)
     shape = tuple(X.shape)
-    if isinstance(X, np.ndarray) and X.dtype == object and len(shape) == 1:
-        return _parse_list(list(X), estimator, name)
+    if len(shape) == 1:
+        items = np.asarray(X)
+        if items.dtype == object:
+            return _parse_list(list(items), estimator, name)
+        _raise_flat(given, items, estimator, name)
+    if len(shape) == 2:
+        return _parse_2d(X, estimator, name)
     if len(shape) == 3:
         return _parse_3d(X, shape, estimator, name)
-    if len(shape) in (1, 2):
-        return _parse_2d(X, estimator, name)
-    what = f"a scalar ({type_name})" if not shape else f"an array of shape {shape}"
+    what = f"a scalar ({type(given).__name__})" if not shape else f"an array of shape {shape}"
     raise ValueError(f"{name} is {what}. Expected {LAYOUTS}.")
 
 
 def _parse_2d(X: Any, estimator: BaseEstimator, name: str) -> Parsed:
-    """(N, T) numbers; X with one axis gets scikit-learn's error."""
-    try:
-        array = as_numbers(X, estimator, name)
-    except (TypeError, ValueError) as error:
-        if _holds_arrays(X):
-            raise ValueError(
-                f"{name} has arrays in its cells; such nested frames are not supported. "
-                f"Expected {LAYOUTS}."
-            ) from error
-        raise
+    """(N, T) numbers."""
+    array = as_numbers(X, estimator, name, ("sequence", "step"))
     return Parsed(array[:, :, np.newaxis], "2d", X)
 
 
 def _parse_3d(X: Any, shape: tuple[int, ...], estimator: BaseEstimator, name: str) -> Parsed:
-    """(N, T, F) numbers. What is not an ndarray stays where it is, and its first row is tried."""
+    """(N, T, F) numbers. A store stays where it is, and its first row is tried."""
     _check_not_empty(shape, estimator)
-    source = as_numbers(X, estimator, name) if isinstance(X, np.ndarray) else X
-    first = as_numbers(X[:1], estimator, name)
+    axes = ("sequence", "step", "feature")
+    source = as_numbers(X, estimator, name, axes) if isinstance(X, np.ndarray) else X
+    first = as_numbers(X[:1], estimator, name, axes)
     return Parsed(source, "3d", first[0])
 
 
-def _parse_list(X: Any, estimator: BaseEstimator, name: str) -> Parsed:
-    """Tell a list of sequences from one of numbers, of equal 1-D sequences or of nested lists."""
+def _parse_list(X: list, estimator: BaseEstimator, name: str) -> Parsed:
+    """Tell a list of sequences from one of numbers, and from an array written as nested lists."""
     if len(X) == 0:
         _check_not_empty((0,), estimator)
     arrays = [_parse_item(item, row, estimator, name) for row, item in enumerate(X)]
     shapes = {array.shape for array in arrays}
     n_axes = {len(shape) for shape in shapes}
-    if n_axes == {0} or (n_axes == {1} and len(shapes) == 1):
-        return _parse_2d(X, estimator, name)
-    is_nested = all(isinstance(item, (list, tuple)) for item in X)
-    if n_axes == {2} and len(shapes) == 1 and is_nested:
+    if n_axes == {0}:
+        _raise_flat(X, np.stack(arrays), estimator, name)
+    if len(shapes) == 1 and all(isinstance(item, (list, tuple)) for item in X):
         stacked = np.stack(arrays)
-        return _parse_3d(stacked, stacked.shape, estimator, name)
+        if n_axes == {1}:
+            return _parse_2d(stacked, estimator, name)
+        if n_axes == {2}:
+            return _parse_3d(stacked, stacked.shape, estimator, name)
 
     _check_items(arrays, name)
     if n_axes == {1}:
@@ -177,59 +167,54 @@ def _parse_list(X: Any, estimator: BaseEstimator, name: str) -> Parsed:
 def _parse_item(item: Any, row: int, estimator: BaseEstimator, name: str) -> np.ndarray:
     """One element of a list as an array of numbers, with any number of axes."""
     item_name = f"sequence {row} of {name}"
+    if item is None:
+        raise ValueError(f"{capitalized(item_name)} is None: leave it out.")
     refuse_types(item, item_name)
+    if isinstance(item, tuple) and len(item) == 2 and hasattr(item[1], "columns"):
+        raise ValueError(
+            f"{capitalized(item_name)} is a pair of a key and a {type(item[1]).__name__}, as "
+            f"groupby yields it: pass [group for _, group in {name}]."
+        )
+    if is_table(item):
+        return as_numbers(item, estimator, item_name, ensure_2d=False, ensure_min_samples=0)
     try:
-        array = np.asarray(item)
+        array = to_array(item, item_name)
     except ValueError as error:
         raise ValueError(
             f"{item_name} is a list of unequal lists: every step needs the same features."
         ) from error
     if array.dtype.kind in "biuf":  # the short way: lists can be long
         return array
+    if array.ndim == 1 and all(isinstance(step, np.ndarray) for step in array):
+        item = list(array)  # of pyarrow, whose rows are arrays of arrays
     return as_numbers(item, estimator, item_name, ensure_2d=False, ensure_min_samples=0)
-
-
-def as_numbers(X: Any, estimator: BaseEstimator | str, name: str, **options: Any) -> np.ndarray:
-    """Let scikit-learn make an array of numbers, copying as little as it can."""
-    with np.errstate(over="ignore"):
-        return check_array(
-            X,
-            dtype=NUMBERS,
-            allow_nd=True,
-            ensure_all_finite=False,
-            estimator=estimator,
-            input_name=name,
-            **options,
-        )
 
 
 # What is refused for its kind or shape ---------------------------------------------------
 
 
-def refuse_types(X: Any, name: str) -> None:
-    """Raise for what NumPy would read as something else than numbers in a row."""
-    if isinstance(X, BaseEstimator):
-        raise TypeError(f"{name} is an estimator ({type(X).__name__}). Expected {LAYOUTS}.")
-    if isinstance(X, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} is a masked array, whose mask would be lost. "
-            f'Pass {name}.astype(float).filled(np.nan), with missing="mask".'
+def _refuse_panel(X: Any, name: str) -> None:
+    """Raise for rows of several sequences below each other, told apart by levels of an index."""
+    n_levels = getattr(getattr(X, "index", None), "nlevels", 1)
+    if n_levels > 1:
+        level = list(range(n_levels - 1)) if n_levels > 2 else 0
+        raise ValueError(
+            f"The index of {name} has {n_levels} levels. If its last one counts the steps, pass a "
+            f"list of sequences, [group for _, group in {name}.groupby(level={level})]; if each "
+            f"row is a sequence, {name}.reset_index(drop=True)."
         )
-    if isinstance(X, np.ndarray) and X.dtype.kind in "VMm":
-        advice = {
-            "V": "Fields of a structured array become features with "
-            "numpy.lib.recfunctions.structured_to_unstructured.",
-            "M": "If times matter, pass the differences between them as a feature.",
-            "m": "Divide by a unit, such as numpy.timedelta64(1, 's'), to get numbers.",
-        }[X.dtype.kind]
-        raise TypeError(f"{name} has dtype {X.dtype}, but numbers were expected. {advice}")
 
 
-def _holds_arrays(X: Any) -> bool:
-    """Whether X is a table with arrays, lists or Series in its cells."""
-    cells = np.asarray(X)
-    return (
-        cells.dtype == object and cells.ndim > 0 and any(np.ndim(cell) > 0 for cell in cells.flat)
+def _raise_flat(X: Any, items: np.ndarray, estimator: BaseEstimator, name: str) -> NoReturn:
+    """Raise for an array with one axis, or for a list of numbers."""
+    numbers = as_numbers(items, estimator, name, ("step",), ensure_2d=False, ensure_min_samples=0)
+    if isinstance(X, (list, tuple, np.ndarray)):
+        got = f"2D array, got 1D array instead:\narray={numbers}"
+    else:
+        got = f"a 2-dimensional container but got {type(X)} instead"
+    raise ValueError(
+        f"Expected {got}.\nReshape your data: one sequence of {len(numbers)} steps is "
+        f"np.asarray({name}).reshape(1, -1)."
     )
 
 
@@ -246,6 +231,9 @@ def _check_not_empty(shape: tuple[int, ...], estimator: BaseEstimator) -> None:
 def _check_items(arrays: list[np.ndarray], name: str) -> None:
     """Raise if sequences of a list are empty or do not go together."""
     first = arrays[0]
+    advice = "every sequence needs the same features in the same order."
+    if len({array.shape[0] for array in arrays if array.ndim == 2}) == 1:
+        advice += f" If their axes are (features, time), pass [x.T for x in {name}]."
     for row, array in enumerate(arrays):
         if array.shape[:1] == (0,):
             raise ValueError(
@@ -253,10 +241,11 @@ def _check_items(arrays: list[np.ndarray], name: str) -> None:
                 "leave it out."
             )
         if array.ndim not in (1, 2) or array.ndim != first.ndim:
+            other = f", and sequence 0 has ndim={first.ndim}" if row else ""
+            batches = f" np.concatenate({name}) joins batches." if array.ndim == 3 else ""
             raise ValueError(
-                f"Sequence {row} of {name} has ndim={array.ndim}, and sequence 0 has "
-                f"ndim={first.ndim}: every sequence must be (n_timesteps, n_features), or every "
-                "one (n_timesteps,)."
+                f"Sequence {row} of {name} has ndim={array.ndim}{other}: every sequence must be "
+                f"(n_timesteps, n_features), or every one (n_timesteps,).{batches}"
             )
         if array.shape[1:] == (0,):
             raise ValueError(
@@ -266,7 +255,7 @@ def _check_items(arrays: list[np.ndarray], name: str) -> None:
         if array.shape[1:] != first.shape[1:]:
             raise ValueError(
                 f"Sequence {row} of {name} has {array.shape[1]} features, but sequence 0 has "
-                f"{first.shape[1]}: every sequence needs the same features in the same order."
+                f"{first.shape[1]}: {advice}"
             )
 
 
@@ -300,9 +289,11 @@ def _check_agrees(
     if (parsed.layout == "2d") == (fitted.layout == "2d"):
         validate_data(estimator, parsed.features, reset=False, skip_check_array=True)
         return
-    if parsed.n_features == fitted.n_features:
-        return
     estimator_name = type(estimator).__name__
+    if parsed.n_features == fitted.n_features:
+        if parsed.layout == "2d":
+            _refuse_column(parsed, estimator_name, name)
+        return
     if fitted.layout == "2d":
         raise ValueError(
             f"{name} has {parsed.n_features} features, but {estimator_name} is expecting 1 "
@@ -314,8 +305,41 @@ def _check_agrees(
         f"{name} is 2-D, univariate sequences of shape (n_sequences, n_timesteps), but "
         f"{estimator_name} was fitted on sequences with {n_features} features. Pass an array of "
         f"shape (n_sequences, n_timesteps, {n_features}) or a list of (n_timesteps, {n_features}) "
-        "arrays."
+        f"arrays; one sequence alone is [{name}]."
     )
+
+
+def _refuse_column(parsed: Parsed, estimator_name: str, name: str) -> None:
+    """Raise for a table of one column, which is one sequence rather than many of one step."""
+    n_rows, n_columns, _ = parsed.source.shape
+    if n_columns == 1 < n_rows:
+        raise ValueError(
+            f"{name} has shape ({n_rows}, 1), which as a 2-D {name} means {n_rows} sequences of "
+            f"one step, but {estimator_name} was fitted on sequences of shape (n_timesteps, 1). "
+            f"Pass [{name}] if it is one sequence of {n_rows} steps, and "
+            f"np.asarray({name})[:, :, np.newaxis] if it is {n_rows} sequences of one step."
+        )
+
+
+def warn_of_single_steps(sequences: Sequences) -> None:
+    """Warn if all sequences of fit have one step, which looks like swapped axes."""
+    n_sequences, n_features = len(sequences), sequences.n_features
+    if sequences.width > 1:
+        return
+    if sequences.layout == "2d" and n_sequences > 1:
+        what = (
+            f"X has shape ({n_sequences}, 1), which means {n_sequences} sequences of one step: if "
+            f"it is one sequence of {n_sequences} steps, pass [X]."
+        )
+    elif n_features > 1:
+        code = "np.swapaxes(X, 1, 2)" if sequences.layout == "3d" else "[x.T for x in X]"
+        what = (
+            f"Every sequence of X has one step of {n_features} features: if the axes are "
+            f"(channels, time), pass {code}."
+        )
+    else:
+        return
+    warnings.warn(what, UserWarning, stacklevel=4)  # the line that called fit
 
 
 # What is refused for its values ----------------------------------------------------------
@@ -334,11 +358,12 @@ def _check_values(parsed: Parsed, missing: str, name: str) -> Sequences:
     checked = lengths.copy()
     for first, block in _blocks_with_nan(sequences):  # (n, T, F)
         if np.isinf(block).any():
-            _raise_infinite(block, first, name)
+            _raise_infinite(block, first, parsed, name)
         observed = ~np.isnan(block)
         seen = _observed_lengths(observed)
         if missing == "error":
-            _raise_nan(observed, seen if may_pad else np.zeros_like(seen), first, name)
+            padded = seen if may_pad else np.zeros_like(seen)
+            _raise_nan(observed, padded, first, parsed, name)
         if not seen.all():
             raise ValueError(
                 f"Sequence {first + np.argmin(seen)} of {name} has no observed value, only NaN: "
@@ -369,23 +394,29 @@ def _observed_lengths(observed: np.ndarray) -> np.ndarray:
     return np.where(steps, np.arange(1, steps.shape[1] + 1), 0).max(axis=1)
 
 
-def _place(wrong: np.ndarray, first: int) -> tuple[int, str]:
+def _place(wrong: np.ndarray, first: int, parsed: Parsed) -> tuple[int, str]:
     """Find the first wrong value: its row within the block, and words for its place."""
     row, step, feature = np.argwhere(wrong)[0]
-    return row, f"sequence {first + row}, step {step}, feature {feature}"
+    place = f"sequence {first + row}, step {step}, feature {feature}"
+    names = get_feature_names(parsed.features)
+    if names is not None:
+        place += f" (column {names[step if parsed.layout == '2d' else feature]!r})"
+    return row, place
 
 
-def _raise_infinite(block: np.ndarray, first: int, name: str) -> NoReturn:
-    _, place = _place(np.isinf(block), first)
+def _raise_infinite(block: np.ndarray, first: int, parsed: Parsed, name: str) -> NoReturn:
+    _, place = _place(np.isinf(block), first, parsed)
     raise ValueError(
         f"Input {name} contains infinity or a value too large for dtype('float32') at {place}: "
         "remove or rescale it."
     )
 
 
-def _raise_nan(observed: np.ndarray, lengths: np.ndarray, first: int, name: str) -> NoReturn:
+def _raise_nan(
+    observed: np.ndarray, lengths: np.ndarray, first: int, parsed: Parsed, name: str
+) -> NoReturn:
     """Raise for NaN; `lengths` (n,) are those that the sequences have if NaN pads."""
-    row, place = _place(~observed, first)
+    row, place = _place(~observed, first, parsed)
     message = (
         f"Input {name} contains NaN at {place}. Fill missing values in, or set "
         'missing="mask" of the LSTMAutoencoderTransformer to learn from the others only.'

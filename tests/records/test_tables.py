@@ -210,7 +210,7 @@ PANEL = pd.MultiIndex.from_product([["a", "b"], range(3)], names=["machine", "st
         (FRAME.reset_index(), {}, ValueError, r"'index' .* dtype datetime64.*set_index"),
         (pd.Series(list("abcdef"), name="s"), {}, ValueError, "Column 's' of the record"),
         (np.array(list("abcdef")), {}, ValueError, "could not convert string to float"),
-        (WEEK.to_numpy(), {}, TypeError, "the record has dtype datetime64"),
+        (WEEK.to_numpy(), {}, TypeError, "The record has dtype datetime64"),
         (np.ma.masked_array(RECORD), {}, TypeError, "masked array"),
         (RECORD + 1j, {}, ValueError, "Complex data not supported"),
         (RECORD[:, :0], {}, ValueError, r"0 feature\(s\)"),

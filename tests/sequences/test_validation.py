@@ -1,10 +1,14 @@
 """Whatever is passed as sequences is read right, or refused with a message that helps."""
 
+import contextlib
+import datetime
 import warnings
+from collections import deque
 
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_array_equal
@@ -14,7 +18,11 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_lstmae.sequences.validation import SequenceSpec, check_sequences
+from sklearn_lstmae.sequences.validation import (
+    SequenceSpec,
+    check_sequences,
+    warn_of_single_steps,
+)
 
 
 class LSTMAutoencoderTransformer(TransformerMixin, BaseEstimator):
@@ -107,11 +115,10 @@ class Store:
         (TABLE, "2d"),
         (TABLE.tolist(), "2d"),
         (tuple(map(tuple, TABLE)), "2d"),
-        (list(TABLE), "2d"),
         (pd.DataFrame(TABLE), "2d"),
         (pl.DataFrame(TABLE), "2d"),
         (TABLE.astype(object), "2d"),
-        (as_objects(list(TABLE)), "2d"),
+        ([TABLE[0].tolist(), tuple(TABLE[1])], "2d"),
         (Convertible(TABLE), "2d"),
         (CUBE, "3d"),
         (CUBE.tolist(), "3d"),
@@ -149,12 +156,39 @@ def test_sequences_of_unequal_length(wrap):
         assert_array_equal(sequences.read(np.array([row])).values[0], expected)
 
 
-@pytest.mark.parametrize("wrap", [list, as_objects, lambda X: [pd.Series(x) for x in X]])
-def test_univariate_sequences_of_unequal_length(wrap):
-    sequences = check(wrap([np.arange(3.0), np.ones(1)]))
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        list,
+        tuple,
+        deque,
+        as_objects,
+        lambda X: pd.Series(list(X)),
+        lambda X: pl.Series([x.tolist() for x in X]),
+        lambda X: pa.array(list(X)),
+        lambda X: [pd.Series(x) for x in X],
+        lambda X: [X[0].tolist(), *X[1:]],
+    ],
+)
+@pytest.mark.parametrize("length", [1, 3], ids=["unequal", "equal"])
+def test_a_list_of_1d_arrays_is_a_list_of_sequences_of_any_length(wrap, length):
+    sequences = check(wrap([np.arange(3.0), np.arange(4.0, 4 + length)]))
     assert (sequences.layout, sequences.n_features) == ("list-1d", 1)
-    assert sequences.lengths.tolist() == [3, 1]
-    assert sequences.read(slice(None)).values[..., 0].tolist() == [[0, 1, 2], [1, 0, 0]]
+    assert sequences.lengths.tolist() == [3, length]
+    expected = [[0, 1, 2], [4, 5, 6] if length == 3 else [4, 0, 0]]
+    assert sequences.read(slice(None)).values[..., 0].tolist() == expected
+
+
+def test_sequences_in_arrow():
+    sequences = check(pa.array([[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0]]]))
+    assert (sequences.layout, sequences.lengths.tolist()) == ("list", [2, 1])
+    assert sequences.read(slice(0, 1)).values[0].tolist() == [[1, 2], [3, 4]]
+
+
+def test_groups_of_a_panel_are_sequences():
+    sequences = check([group for _, group in PANEL.groupby(level=0)])
+    assert (sequences.layout, sequences.lengths.tolist()) == ("list", [3, 3])
+    assert sequences.read(slice(None)).values[1, :, 0].tolist() == [3, 4, 5]
 
 
 # Values and memory -----------------------------------------------------------------------
@@ -264,6 +298,8 @@ def test_a_sequence_without_observed_values_is_named(X, as_given):
         ([CUBE[0], changed(CUBE[1], (3, 1), np.nan)], "sequence 1, step 3, feature 1"),
         (pd.DataFrame({"a": pd.array([1, pd.NA], dtype="Int64")}), "sequence 1, step 0"),
         ([pd.DataFrame({"a": pd.array([1, pd.NA], dtype="Int64")})], "sequence 0, step 1"),
+        (pd.DataFrame({"a": [1, np.nan], "b": 3}), r"sequence 1, step 0, feature 0 \(column 'a'\)"),
+        ([pl.DataFrame({"a": [1, 2], "b": [3, None]})], r"sequence 0, step 1, feature 1 \(col"),
     ],
 )
 def test_nan_is_refused_and_located(X, place):
@@ -300,14 +336,17 @@ def test_the_largest_float32_is_accepted():
 
 # Refused at fit and at transform alike ---------------------------------------------------
 
+PANEL = pd.DataFrame(
+    {"x": np.arange(6.0), "y": 0.0}, pd.MultiIndex.from_product([["a", "b"], range(3)])
+)
 NESTED = pd.DataFrame({"a": [np.ones(3), np.ones(2)]})
 STRUCTURED = np.ones(3, dtype=[("a", "f4"), ("b", "f4")])
 REFUSED = {
     "scalar": (3.0, ValueError, r"X is a scalar \(float\). Expected an \(n_sequences, n_times"),
     "0-D": (np.array(3), ValueError, "scalar"),
-    "None": (None, ValueError, "scalar"),
+    "None": (None, ValueError, "X is None. Expected"),
     "string": ("abc", ValueError, "scalar"),
-    "dict": ({"a": 1}, ValueError, r"scalar \(dict\)"),
+    "dict": ({"a": 1}, ValueError, r"X is of type dict: pass list\(X.values\(\)\)"),
     "1-D": (np.ones(4), ValueError, "Reshape your data"),
     "1-D list": ([1.0, 2.0], ValueError, "Reshape your data"),
     "1-D objects": (np.array([1, 2], dtype=object), ValueError, "Reshape your data"),
@@ -360,7 +399,7 @@ REFUSED = {
     "sparse matrix": (sp.coo_matrix(np.eye(4)), TypeError, "[Ss]parse"),
     "sparse list": ([sp.csr_array(np.eye(2))], TypeError, "[Ss]parse"),
     "structured": (STRUCTURED, TypeError, r"dtype \[\('a', '<f4'\), \('b', '<f4'\)\]"),
-    "structured list": ([STRUCTURED], TypeError, "sequence 0 of X has dtype"),
+    "structured list": ([STRUCTURED], TypeError, "Sequence 0 of X has dtype"),
     "dates": (np.zeros((3, 4), "M8[s]"), TypeError, "dtype datetime64.*differences between them"),
     "durations": (np.zeros((3, 4), "m8[s]"), TypeError, "dtype timedelta64.*Divide by a unit"),
     "masked": (np.ma.masked_less(TABLE, 3), TypeError, r"filled\(np.nan\)"),
@@ -383,6 +422,56 @@ REFUSED = {
     ),
     "strings 3-D": ([[["a"], ["b"]]] * 2, ValueError, "could not convert string to float"),
     "string list": (["a", "b"], ValueError, "could not convert string to float"),
+    "Series of a panel": (PANEL["x"], ValueError, r"2 levels.*in X.groupby\(level=0\)\]"),
+    "panel": (PANEL, ValueError, r"2 levels.*for _, group in X.groupby\(level=0\)\].*drop=True"),
+    "three levels": (
+        pd.concat({"s": PANEL}),
+        ValueError,
+        r"3 levels.*X.groupby\(level=\[0, 1\]\)\]",
+    ),
+    "pairs": (
+        list(PANEL.groupby(level=0)),
+        ValueError,
+        r"Sequence 0 of X is a pair of a key and a DataFrame.*\[group for _, group in X\]",
+    ),
+    "None in a list": ([np.ones(3), None], ValueError, "Sequence 1 of X is None"),
+    "masked in a list": (
+        [TABLE, np.ma.masked_less(TABLE, 3)],
+        TypeError,
+        r"Sequence 1 of X is a masked array.*x.astype\(float\).filled\(np.nan\)",
+    ),
+    "batches": ([CUBE, CUBE], ValueError, r"ndim=3: .*np.concatenate\(X\) joins batches"),
+    "channels first": (
+        [np.ones((2, 7)), np.ones((2, 5))],
+        ValueError,
+        r"Sequence 1 of X has 5 features.*\(features, time\), pass \[x.T for x in X\]",
+    ),
+    "word in a sequence": (
+        [CUBE[0], CUBE[1].astype(str).tolist(), [[1, 2, "x"]]],
+        ValueError,
+        "could not convert string to float: 'x', at step 0, feature 2 of sequence 2 of X",
+    ),
+    "word in a table": (
+        np.array([[1, 2], [3, "x"]], dtype=object),
+        ValueError,
+        "could not convert string to float: 'x', at sequence 1, step 1 of X",
+    ),
+    "word in 3-D": (
+        np.where(CUBE == 17, "x", CUBE.astype(object)),
+        ValueError,
+        "could not convert string to float: 'x', at sequence 1, step 1, feature 2 of X",
+    ),
+    "times in nested lists": (
+        [[1.0, datetime.date(2024, 1, 1)]] * 2,
+        TypeError,
+        r"Sequence 0 of X holds a time, datetime.date\(2024, 1, 1\) at step 1",
+    ),
+    "store of times": (
+        Store(CUBE.astype("M8[s]")),
+        TypeError,
+        r"X has dtype datetime64\[s\], but numbers were expected",
+    ),
+    "10**400": ([[1, 10**400]], ValueError, "too large to convert to float, at step 1 of sequence"),
 }
 
 
@@ -455,6 +544,49 @@ def test_2d_after_multivariate_is_told_of_both_layouts():
 @pytest.mark.parametrize("X", [np.ones((2, 9, 3)), [np.ones((1, 3))], Store(np.ones((2, 1, 3)))])
 def test_any_length_and_layout_goes_with_the_same_features(fitted, X):
     fitted_on(fitted).transform(X)
+
+
+@pytest.mark.parametrize("wrap", [np.asarray, pd.DataFrame])
+@pytest.mark.parametrize("fitted", [CUBE[:, :, :1], [np.ones((4, 1))], [np.ones(3), np.ones(2)]])
+def test_one_column_after_sequences_is_one_sequence_rather_than_many_of_one_step(fitted, wrap):
+    estimator = fitted_on(fitted)
+    X = wrap(np.arange(5.0)[:, np.newaxis])
+    with pytest.raises(
+        ValueError,
+        match=r"X has shape \(5, 1\).*5 sequences of one step, but LSTMAutoencoderTransformer.*"
+        r"Pass \[X\] .* 5 steps, and np.asarray\(X\)\[:, :, np.newaxis\] ",
+    ):
+        estimator.transform(X)
+    assert estimator.transform([X]).tolist() == [[10]]
+    assert estimator.transform(np.asarray(X)[:, :, np.newaxis]).ravel().tolist() == [0, 1, 2, 3, 4]
+    assert estimator.transform(X[:1]).tolist() == [[0]]
+
+
+@pytest.mark.parametrize("fitted", [np.ones((3, 4)), [np.ones(4)] * 3], ids=["2d", "list-1d"])
+@pytest.mark.parametrize("lengths", [(2,), (3, 3), (5, 1), (9, 9, 9)])
+def test_1d_arrays_may_have_any_length_after_any_univariate_fit(fitted, lengths):
+    X = [np.ones(length) for length in lengths]
+    assert fitted_on(fitted).transform(X).ravel().tolist() == list(lengths)
+
+
+@pytest.mark.parametrize(
+    ("X", "match"),
+    [
+        (np.ones((9, 1)), r"X has shape \(9, 1\), which means 9 seq.*of 9 steps, pass \[X\]"),
+        (frame("a", rows=4), r"X has shape \(4, 1\).*pass \[X\]"),
+        (np.ones((9, 1, 24)), r"one step of 24 features.*\(channels, time\), .*swapaxes\(X, 1,"),
+        ([np.ones((1, 5))] * 2, r"one step of 5 features.*\[x.T for x in X\]"),
+        (np.ones((9, 2)), None),
+        (np.ones((1, 1)), None),
+        (np.ones((9, 1, 1)), None),
+        (np.ones((9, 2, 24)), None),
+        ([np.ones((1, 5)), np.ones((2, 5))], None),
+    ],
+)  # fmt: skip
+def test_sequences_of_one_step_look_like_swapped_axes(X, match):
+    expected = contextlib.nullcontext() if match is None else pytest.warns(UserWarning, match=match)
+    with expected:
+        warn_of_single_steps(check(X))
 
 
 UNIVARIATE = [np.ones((2, 7)), np.ones((2, 3, 1)), [np.ones((2, 1))], [np.ones(2), np.ones(3)]]
