@@ -33,6 +33,7 @@ from sklearn_lstmae.fitting.thresholds import (
     quantile_offset,
     share_errors,
 )
+from sklearn_lstmae.sequences.numbers import to_container
 from sklearn_lstmae.sequences.validation import check_horizon, check_sequences
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 
@@ -253,7 +254,7 @@ class LSTMAutoencoderDetector(PickledWithVersionsMixin, OutlierMixin, BaseEstima
                 "fit, or pass the transformer itself."
             )
         with keep_state_on_failure(self):
-            _check_rows(self, self._autoencoder, X)
+            X = _check_rows(self, self._autoencoder, X)
             self.calibration_scores_ = drop_unjudged(self._calibrate(*indexable(X, groups)))
             self.offset_ = OFFSETS[self.threshold](self.calibration_scores_, self.contamination)
         if self.offset_ == -np.inf:
@@ -502,11 +503,16 @@ class LSTMAutoencoderDetector(PickledWithVersionsMixin, OutlierMixin, BaseEstima
 
 
 def _check_rows(detector, autoencoder, X):
-    """Validate all of X, so that messages count its rows and not those of a part of it."""
+    """Validate all of X, so that messages count its rows and not those of a part of it.
+
+    Returns X as something that scikit-learn can take rows of, which a tensor is not.
+    """
     validate_parameters(autoencoder)
+    X = to_container(X, "X")
     sequences = check_sequences(detector, X, missing=autoencoder.missing)
     if autoencoder.objective != "reconstruct":
         check_horizon(sequences, autoencoder.horizon)
+    return X
 
 
 def _make_splitter(detector, groups):

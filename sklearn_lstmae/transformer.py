@@ -35,7 +35,7 @@ from sklearn_lstmae.sequences.batch import like_input, to_layout
 from sklearn_lstmae.sequences.frames import put
 from sklearn_lstmae.sequences.scoring import AVERAGED, errors, explained_variance
 from sklearn_lstmae.sequences.tasks import OBJECTIVES, TASKS
-from sklearn_lstmae.sequences.validation import check_sequences
+from sklearn_lstmae.sequences.validation import check_sequences, warn_of_single_steps
 
 
 class LSTMAutoencoderTransformer(
@@ -465,7 +465,8 @@ class LSTMAutoencoderTransformer(
             never stopped.
 
         UserWarning
-            If the last checkpoint is damaged and the one before is used.
+            If the last checkpoint is damaged and the one before is used, or if all sequences have
+            one step, which looks like swapped axes.
         """
         check_parameters(self)
         goes_on = self.warm_start and is_fitted(self)
@@ -476,6 +477,7 @@ class LSTMAutoencoderTransformer(
             keep_state_on_failure(self),
         ):
             sequences = check_sequences(self, X, missing=self.missing)
+            warn_of_single_steps(sequences)
             attributes = learn(self, sequences, report, goes_on=goes_on, checkpoints=checkpoints)
             self.__dict__.update(attributes)
             report.finish(vars(self))
