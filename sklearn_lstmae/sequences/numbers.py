@@ -25,7 +25,7 @@ NUMBERS += [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint3
 LAZY = ("dask", "h5py", "xarray", "zarr")
 
 # Kinds of dtype that hold numbers; and objects of which NumPy would make numbers, or nearly so.
-NUMERIC_KINDS = "biufc"
+NUMERIC_KINDS = "biuf"
 TIMES = (np.datetime64, np.timedelta64, datetime.date, datetime.time, datetime.timedelta)
 
 DROP_TIMES = (
@@ -171,12 +171,14 @@ def as_numbers(
         If X holds times, categories or other things that are no numbers.
 
     ValueError
-        If X holds words, or if columns share a name.
+        If X holds words or complex numbers, or if columns share a name.
     """
     if is_table(X):
         _check_columns(X, name, axes[0])
     else:
-        _refuse_times(to_array(X, name), name, axes)
+        cells = to_array(X, name)
+        _refuse_complex(cells, name)
+        _refuse_times(cells, name, axes)
     try:
         with np.errstate(over="ignore"):
             return check_array(
@@ -222,11 +224,21 @@ def _check_columns(table: Any, name: str, rows: str) -> None:
         if is_category(dtype):
             raise TypeError(what + ENCODE)
         place = f"column {column_name!r} of {name}"
+        _refuse_complex(cells, place)
         _refuse_times(cells, place, (rows,))
         try:
             cells.astype(np.float64)
         except (TypeError, ValueError, OverflowError):
             _refuse_cells(cells, place, (rows,))
+
+
+def _refuse_complex(cells: np.ndarray, name: str) -> None:
+    """Raise for complex numbers, in scikit-learn's words."""
+    if cells.dtype.kind == "c":
+        raise ValueError(
+            f"Complex data not supported: {name} has dtype {cells.dtype}. Pass the real and the "
+            "imaginary part as two features."
+        )
 
 
 def is_category(dtype: Any) -> bool:

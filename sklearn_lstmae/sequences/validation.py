@@ -13,6 +13,7 @@ from sklearn_lstmae._sklearn import get_feature_names
 from sklearn_lstmae.sequences.batch import Sequences, read_rows
 from sklearn_lstmae.sequences.numbers import (
     LAYOUTS,
+    NUMERIC_KINDS,
     as_numbers,
     capitalized,
     is_table,
@@ -133,11 +134,13 @@ def _parse_2d(X: Any, estimator: BaseEstimator, name: str) -> Parsed:
 
 
 def _parse_3d(X: Any, shape: tuple[int, ...], estimator: BaseEstimator, name: str) -> Parsed:
-    """(N, T, F) numbers. A store stays where it is, and its first row is tried."""
+    """(N, T, F) numbers. A store of numbers stays where it is."""
     _check_not_empty(shape, estimator)
-    axes = ("sequence", "step", "feature")
-    source = as_numbers(X, estimator, name, axes) if isinstance(X, np.ndarray) else X
-    first = as_numbers(X[:1], estimator, name, axes)
+    first = np.asarray(X[:1])
+    source = X
+    if isinstance(X, np.ndarray) or first.dtype.kind not in NUMERIC_KINDS:
+        source = as_numbers(np.asarray(X[:]), estimator, name, ("sequence", "step", "feature"))
+        first = source[:1]
     return Parsed(source, "3d", first[0])
 
 
@@ -183,7 +186,7 @@ def _parse_item(item: Any, row: int, estimator: BaseEstimator, name: str) -> np.
         raise ValueError(
             f"{item_name} is a list of unequal lists: every step needs the same features."
         ) from error
-    if array.dtype.kind in "biuf":  # the short way: lists can be long
+    if array.dtype.kind in NUMERIC_KINDS:  # the short way: lists can be long
         return array
     if array.ndim == 1 and all(isinstance(step, np.ndarray) for step in array):
         item = list(array)  # of pyarrow, whose rows are arrays of arrays
