@@ -20,7 +20,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator
 
-from sklearn_lstmae import load
+from sklearn_lstmae import (
+    LSTMAutoencoderClassifier,
+    LSTMAutoencoderDetector,
+    LSTMAutoencoderTransformer,
+    load,
+)
 from sklearn_lstmae.sequences.validation import check_sequences
 
 # An int column of polars turns to floats where something is missing; NumPy's longdouble has no
@@ -257,7 +262,7 @@ BAD = {
     "datetime": (datetime.datetime(2024, 1, 1), "time|must be a string or a real number"),
     "date": (datetime.date(2024, 1, 1), "holds a time"),
     "timedelta": (datetime.timedelta(1), "time"),
-    "NaT": (pd.NaT, "NaT"),
+    "NaT": (pd.NaT, "NaT|dtype datetime64"),
     "datetime64": (np.datetime64("2024"), "time"),
     "Period": (pd.Period("2024"), "a real number, not 'Period'"),
 }
@@ -380,9 +385,40 @@ def test_anything_ends_in_sequences_or_in_an_error_that_speaks_of_x(X, missing):
 
 
 @functools.cache
-def fitted():
+def fitted(kind="transformer"):
     """A model of two features, in which nothing needs TensorFlow."""
-    return load(Path(__file__).parent / "fixtures" / "transformer-1.lstmae")
+    return load(Path(__file__).parent / "fixtures" / f"{kind}-1.lstmae")
+
+
+STAMPED = [pd.DataFrame({"x": np.arange(3.0), "when": pd.date_range("2024", periods=3)})] * 4
+SLIPS = {
+    "times": (lambda: STAMPED, TypeError, "Column 'when' of sequence 0 of X has dtype datetime64"),
+    "generator": (lambda: (x for x in STAMPED), ValueError, r"generator: pass list\(X\)"),
+    "dict": (lambda: dict(enumerate(STAMPED)), ValueError, r"pass list\(X.values\(\)\)"),
+    "groups": (lambda: STAMPED[0].groupby("x"), ValueError, r"\[group for _, group in X\]"),
+    "panel": (lambda: pd.concat(STAMPED, keys=list("abcd")), ValueError, r"X.groupby\(level=0\)"),
+}
+
+
+@pytest.mark.parametrize(("make", "error", "match"), SLIPS.values(), ids=SLIPS)
+def test_every_estimator_refuses_a_slip_in_fit_and_later(make, error, match):
+    unfitted = [
+        LSTMAutoencoderTransformer(),
+        LSTMAutoencoderDetector(),
+        LSTMAutoencoderClassifier(),
+    ]
+    for estimator in unfitted:
+        with pytest.raises(error, match=match):
+            estimator.fit(make(), [0, 1, 0, 1])
+    methods = {
+        "transformer": ["transform", "reconstruct", "score", "errors"],
+        "detector": ["predict", "score_samples", "errors", "explain"],
+        "classifier": ["predict", "predict_proba"],
+    }
+    for kind, names in methods.items():
+        for name in names:
+            with pytest.raises(error, match=match):
+                getattr(fitted(kind), name)(make())
 
 
 @pytest.mark.filterwarnings("ignore:X has feature names:UserWarning")

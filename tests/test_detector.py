@@ -284,6 +284,17 @@ def test_one_code_is_too_few(score_from):
 
 # A sequence that cannot be judged --------------------------------------------------------
 
+
+@pytest.mark.parametrize("threshold", CALIBRATED)
+def test_tensors_are_split_as_arrays_are(threshold):
+    import tensorflow as tf
+
+    detector = make(threshold=threshold, cv=2, contamination=0.3)
+    expected = detector.fit(CUBE).score_samples(CUBE)
+    X = tf.constant(CUBE)
+    assert_array_equal(detector.fit(X).score_samples(X), expected)
+
+
 UNSAID = [sequence.copy() for sequence in CUBE]
 for unsaid in UNSAID[3:6]:
     unsaid[-2:] = np.nan

@@ -47,6 +47,43 @@ def shape_of(X):
     return [np.shape(item) for item in X] if isinstance(X, list) else np.shape(X)
 
 
+# Input -----------------------------------------------------------------------------------
+
+
+def test_tensors_are_read_as_arrays(cube_model):
+    import tensorflow as tf
+
+    for X in (tf.constant(CUBE), tf.Variable(CUBE), list(tf.constant(CUBE))):
+        assert_array_equal(cube_model.transform(X), cube_model.transform(CUBE))
+    assert_array_equal(make().fit(tf.constant(CUBE)).transform(CUBE), cube_model.transform(CUBE))
+    ragged_tensor = tf.ragged.stack([tf.constant(sequence) for sequence in RAGGED])
+    assert_array_equal(cube_model.transform(ragged_tensor), cube_model.transform(RAGGED))
+
+
+def test_a_tensor_without_values_is_refused(cube_model):
+    import keras
+
+    with pytest.raises(ValueError, match="NumPy cannot read X, a KerasTensor"):
+        cube_model.transform(keras.Input((7, 2)))
+
+
+def test_a_dataset_of_tensorflow_is_told_the_way_to_arrays(cube_model):
+    import tensorflow as tf
+
+    X = tf.data.Dataset.from_tensor_slices(CUBE)
+    with pytest.raises(ValueError, match=r"np.concatenate\(list\(X.as_numpy_iterator\(\)\)\)"):
+        cube_model.transform(X)
+    codes = cube_model.transform(CUBE)
+    assert_array_equal(cube_model.transform(list(X.as_numpy_iterator())), codes)
+    batches = np.concatenate(list(X.batch(4).as_numpy_iterator()))
+    assert_array_equal(cube_model.transform(batches), codes)
+
+
+def test_fit_warns_of_channels_before_time():
+    with pytest.warns(UserWarning, match=r"one step of 7 features.*pass np.swapaxes\(X, 1, 2\)"):
+        make(epochs=1).fit(np.swapaxes(CUBE[:, :, :1], 1, 2))
+
+
 # Attributes ------------------------------------------------------------------------------
 
 
@@ -240,6 +277,7 @@ def test_names_of_other_columns_are_refused():
 # Small and odd data ----------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:Every sequence of X has one step:UserWarning")
 @pytest.mark.parametrize(
     "X",
     [

@@ -66,23 +66,23 @@ def to_container(X: Any, name: str) -> Any:
     try:
         array = to_array(X, name)
     except ValueError as error:
-        if hasattr(X, "__len__"):
-            return list(X)  # rows of unequal length, of awkward
+        if hasattr(X, "__len__") or (hasattr(X, "__getitem__") and not hasattr(X, "__array__")):
+            return list(X)  # rows of unequal length, of awkward or TensorFlow
         raise ValueError(f"NumPy cannot read {name}, a {type(X).__name__}: {error}") from error
-    if array.dtype == object and array.ndim == 0:
-        if hasattr(X, "shape") and hasattr(X, "__getitem__"):
-            return list(X)  # rows of unequal length, of TensorFlow
-        if not isinstance(X, (str, bytes, int)):
-            raise ValueError(f"{name} is of type {type(X).__name__}. Expected {LAYOUTS}.")
+    if array.dtype == object and array.ndim == 0 and not isinstance(X, (str, bytes, int)):
+        raise ValueError(f"{name} is of type {type(X).__name__}. Expected {LAYOUTS}.")
     return array
 
 
 def to_array(X: Any, name: str) -> np.ndarray:
     """Return what NumPy reads; a ValueError says that lengths differ."""
     try:
-        return np.asarray(X)
+        array = np.asarray(X)
+        if array.ndim == 0 and len(getattr(X, "shape", ())) > 0 and hasattr(X, "__getitem__"):
+            array = np.array([to_array(row, name) for row in X])  # a ragged tensor
     except (TypeError, RuntimeError) as error:  # a tensor with a gradient, or of another device
         raise TypeError(f"NumPy cannot read {name}, a {type(X).__name__}: {error}") from error
+    return array
 
 
 def refuse_types(X: Any, name: str) -> None:

@@ -139,7 +139,7 @@ def _parse_3d(X: Any, shape: tuple[int, ...], estimator: BaseEstimator, name: st
     first = np.asarray(X[:1])
     source = X
     if isinstance(X, np.ndarray) or first.dtype.kind not in NUMERIC_KINDS:
-        source = as_numbers(np.asarray(X[:]), estimator, name, ("sequence", "step", "feature"))
+        source = as_numbers(to_array(X[:], name), estimator, name, ("sequence", "step", "feature"))
         first = source[:1]
     return Parsed(source, "3d", first[0])
 
