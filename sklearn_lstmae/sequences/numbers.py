@@ -174,7 +174,7 @@ def as_numbers(
         If X holds words or complex numbers, or if columns share a name.
     """
     if is_table(X):
-        _check_columns(X, name, axes[0])
+        check_columns(X, name, axes[0])
     else:
         cells = to_array(X, name)
         _refuse_complex(cells, name)
@@ -204,7 +204,7 @@ def columns_of(table: Any) -> Iterator[tuple[Any, Any]]:
     return ((name, table[name]) for name in table.columns)
 
 
-def _check_columns(table: Any, name: str, rows: str) -> None:
+def check_columns(table: Any, name: str, rows: str = "step") -> None:
     """Raise for a column without numbers; ``rows`` is what messages call a row."""
     seen = set()
     for column_name, column in columns_of(table):

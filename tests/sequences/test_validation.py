@@ -434,6 +434,12 @@ REFUSED = {
         ValueError,
         r"Sequence 0 of X is a pair of a key and a DataFrame.*\[group for _, group in X\]",
     ),
+    "pairs with Series": (list(PANEL["x"].groupby(level=0)), ValueError, "pair of a key and a Ser"),
+    "pairs of polars": (
+        list(pl.DataFrame({"a": [1, 2], "x": [1.0, 2.0]}).group_by("a")),
+        ValueError,
+        "Sequence 0 of X is a pair of a key and a DataFrame",
+    ),
     "None in a list": ([np.ones(3), None], ValueError, "Sequence 1 of X is None"),
     "masked in a list": (
         [TABLE, np.ma.masked_less(TABLE, 3)],
