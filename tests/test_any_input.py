@@ -79,7 +79,8 @@ def names_of(array):
 
 
 def pandas_frame(array, index):
-    return pd.DataFrame(array, INDEXES[index](len(array)), names_of(array))
+    dtype = object if array.dtype == object else None  # else pandas guesses
+    return pd.DataFrame(array, INDEXES[index](len(array)), names_of(array), dtype)
 
 
 def polars_frame(array, _=None):
@@ -120,9 +121,7 @@ CUBES = {
 }
 FLAT = {
     "1-D": lambda arrays, _: [array[:, 0] for array in arrays],
-    "Series": lambda arrays, index: [
-        pd.Series(array[:, 0], INDEXES[index](len(array))) for array in arrays
-    ],
+    "Series": lambda arrays, index: [pandas_frame(array, index)["f0"] for array in arrays],
     "Index": lambda arrays, _: [pd.Index(array[:, 0].astype("O").tolist()) for array in arrays],
     "polars Series": lambda arrays, _: [polars_frame(array)["f0"] for array in arrays],
     "Series of arrays": lambda arrays, _: pd.Series([array[:, 0] for array in arrays]),
@@ -264,7 +263,7 @@ BAD = {
     "timedelta": (datetime.timedelta(1), "time"),
     "NaT": (pd.NaT, "NaT|dtype datetime64"),
     "datetime64": (np.datetime64("2024"), "time"),
-    "Period": (pd.Period("2024"), "a real number, not 'Period'"),
+    "Period": (pd.Period("2024"), "a real number, not 'Period'|dtype period"),
 }
 
 

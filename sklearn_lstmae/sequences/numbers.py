@@ -217,12 +217,12 @@ def check_columns(table: Any, name: str, rows: str = "step") -> None:
         kind = getattr(dtype, "kind", None)
         if kind is not None and kind in NUMERIC_KINDS:
             continue
-        cells = np.asarray(column)
         what = f"Column {column_name!r} of {name} has dtype {dtype}, but numbers were expected: "
-        if kind in ("M", "m") or cells.dtype.kind in "Mm" or str(dtype).startswith("period"):
-            raise TypeError(what + DROP_TIMES)
         if is_category(dtype):
             raise TypeError(what + ENCODE)
+        cells = np.asarray(column)
+        if kind in ("M", "m") or cells.dtype.kind in "Mm" or str(dtype).startswith("period"):
+            raise TypeError(what + DROP_TIMES)
         place = f"column {column_name!r} of {name}"
         _refuse_complex(cells, place)
         _refuse_times(cells, place, (rows,))

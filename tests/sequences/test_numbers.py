@@ -47,7 +47,7 @@ PANDAS_TIMES = {
     "duration": arrow(DAYS - DAYS[0], pa.duration("s")),
     "date32": arrow(DATES, pa.date32()),
     "time64": arrow([TIME] * 3, pa.time64("us")),
-    "objects, Timestamp": pd.Series(DAYS.astype(object)),
+    "objects, Timestamp": pd.Series(DAYS.astype(object), dtype=object),
     "objects, date": pd.Series(DATES, dtype=object),
     "objects, time": pd.Series([TIME] * 3, dtype=object),
     "objects, timedelta": pd.Series([1.0, None, datetime.timedelta(1)], dtype=object),
@@ -119,7 +119,11 @@ class TestTimes:
 
     def test_as_a_sequence(self, column):
         match = "[Ss]equence 1 of X(.|\n)*(numbers were expected|Numbers were expected)"
-        sequences = [column] if isinstance(column, pl.Series) else [column, pd.Index(column)]
+        sequences = (
+            [column]
+            if isinstance(column, pl.Series)
+            else [column, pd.Index(column, dtype=column.dtype)]
+        )
         for sequence in sequences:
             with pytest.raises(TypeError, match=match):
                 check([np.ones(3), sequence])
