@@ -19,6 +19,7 @@ Checksums find accidents, not malice, so a reader believes nothing that it has n
 
 import contextlib
 import hashlib
+import io
 import json
 import math
 import os
@@ -27,7 +28,7 @@ import shutil
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 import numpy as np
 
@@ -39,7 +40,8 @@ DIGEST_BYTES = hashlib.sha256().digest_size
 # All that an array may be: nothing that holds objects, whose bytes would be a pickle.
 DTYPES = ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8")
 
-Path = str | os.PathLike[str]
+# A path, or a binary file that its owner opened and will close.
+Place = str | os.PathLike[str] | BinaryIO
 
 
 @dataclass(frozen=True)
@@ -59,16 +61,21 @@ Check = Callable[[Mapping[str, Any], Mapping[str, ArraySpec]], object]
 
 
 def write(
-    path: Path, kind: str, arrays: Mapping[str, np.ndarray], content: Mapping[str, Any]
+    path: Place,
+    kind: str,
+    arrays: Mapping[str, np.ndarray],
+    content: Mapping[str, Any],
+    check: Callable[[Any, Mapping[str, Any]], object] | None = None,
 ) -> None:
     """Write a file; another one at its place is replaced when all is safely on the disk.
 
     Parameters
     ----------
-    path : str or path-like
+    path : str, path-like or binary file
         Where to. A link is followed, and a file that is replaced passes its permissions on.
         While it is written, the file has another name in the same folder,
         ``.sklearn_lstmae-*.tmp``; one that a killed process left there may be deleted.
+        A file object is written to from its position on, and stays open.
 
     kind : str
         Purpose of the file; `read` needs the same one.
@@ -79,10 +86,18 @@ def write(
     content : dict
         Values of JSON, and non-finite floats.
 
+    check : callable (content, arrays) -> object, default=None
+        Called, before another file is replaced or a file object is written to, with what is read
+        back: as in `read`, then with the arrays themselves.
+
     Raises
     ------
     TypeError
-        If an array has another dtype, or content is not plain. Nothing is written.
+        If an array has another dtype, content is not plain, or a file object is of text. Nothing
+        is written.
+
+    ValueError
+        If ``check`` raises it. Nothing is written.
 
     OSError
         If the file cannot be written, naming ``path``. An old file is as it was.
@@ -100,40 +115,65 @@ def write(
     header = json.dumps({"kind": kind, "content": content, "arrays": entries}).encode()
     prefix = PREFIX.pack(MAGIC, FORMAT_VERSION, len(header))
     digest = hashlib.sha256(prefix + header).digest()
-    write_parts(path, [prefix, digest, header, *buffers.values()])
+
+    def verify(file: BinaryIO) -> None:
+        if check is None:
+            return
+        try:
+            found, plain = _read(file, kind, check)
+            check(plain, found)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"Nothing was written, since it would not open again: {error}") from (
+                error
+            )
+
+    write_parts(path, [prefix, digest, header, *buffers.values()], verify)
 
 
-def write_parts(path: Path, parts: Iterable[bytes | memoryview]) -> None:
+def write_parts(
+    path: Place,
+    parts: Iterable[bytes | memoryview],
+    verify: Callable[[BinaryIO], None] = lambda file: None,
+) -> None:
     """Write a file of any format, as `write` does: whole or not at all.
 
     Parameters
     ----------
-    path : str or path-like
+    path : str, path-like or binary file
         As in `write`.
 
     parts : iterable of bytes-like
         What the file consists of, one after the other.
+
+    verify : callable (file) -> None
+        Called with the file, at its beginning, before it takes its place; it raises where the
+        file should not.
 
     Raises
     ------
     OSError
         As in `write`.
     """
+    if _is_file(path):
+        whole = b"".join(parts)
+        verify(io.BytesIO(whole))
+        _write_all(path, whole)
+        return
     try:
-        _replace(os.path.realpath(os.fsdecode(path)), parts)
+        _replace(os.path.realpath(_name_of(path)), parts, verify)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fsdecode(path)) from error
+        raise OSError(error.errno, error.strerror, _name_of(path)) from error
 
 
 def read(
-    path: Path, kind: str, check: Check | None = None
+    path: Place, kind: str, check: Check | None = None
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read a file that `write` wrote.
 
     Parameters
     ----------
-    path : str or path-like
-        Where from.
+    path : str, path-like or binary file
+        Where from. A file object is read from its position to its end, and stays open.
 
     kind : str
         As in `write`.
@@ -152,6 +192,9 @@ def read(
 
     Raises
     ------
+    TypeError
+        If a file object is of text.
+
     ValueError
         Naming ``path``: if the file is truncated or corrupted, if it is of another program, of a
         newer format or of another kind, or if ``check`` raises it.
@@ -159,19 +202,11 @@ def read(
     OSError
         If it cannot be opened.
     """
-    with open(os.fsdecode(path), "rb") as file:
+    with contextlib.nullcontext(path) if _is_file(path) else open(_name_of(path), "rb") as file:
         try:
-            header = _read_header(file, kind)
-            specs = _specs_of(header["arrays"], os.fstat(file.fileno()).st_size - file.tell())
-            if check is not None:
-                check(header["content"], specs)
-            arrays = {
-                name: _read_array(file, name, spec, header["arrays"][name]["sha256"])
-                for name, spec in specs.items()
-            }
+            return _read(_seekable(file), kind, check)
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"{os.fsdecode(path)}: {error}") from error
-    return arrays, header["content"]
+            raise ValueError(f"{_name_of(path)}: {error}") from error
 
 
 def check_keys(
@@ -187,6 +222,44 @@ def check_keys(
     for name in sorted((content.keys() ^ set(expected)) - (absent - content.keys())):
         what = "is missing" if name in expected else "is not known"
         raise ValueError(f"field '{where}.{name}' {what}.")
+
+
+# File objects ----------------------------------------------------------------------------
+
+
+def _is_file(path: Place) -> TypeGuard[BinaryIO]:
+    """Whether it is a file object, and not a path; raise where it is one of text."""
+    if not (hasattr(path, "write") or hasattr(path, "read")):
+        return False
+    if isinstance(path, io.TextIOBase):
+        raise TypeError(f"{path} is a file of text: open it as a binary one, 'wb' or 'rb'.")
+    return True
+
+
+def _name_of(path: Any) -> str:
+    """The path as a string, or what a file object calls itself."""
+    return str(getattr(path, "name", path)) if _is_file(path) else os.fsdecode(path)
+
+
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    """Write all of it; a file without a buffer, such as a pipe, may take a part at a time."""
+    rest = memoryview(data)
+    while rest:
+        n_written = file.write(rest)
+        rest = rest[len(rest) if n_written is None else n_written :]
+
+
+def _seekable(file: BinaryIO) -> BinaryIO:
+    """The file, or what is left of it where it can be read only once, as from a socket."""
+    return file if file.seekable() else io.BytesIO(file.read())
+
+
+def _n_bytes_left(file: BinaryIO) -> int:
+    """Bytes from the position of a file to its end."""
+    position = file.tell()
+    size = file.seek(0, os.SEEK_END) - position
+    file.seek(position)
+    return size
 
 
 # Writing ---------------------------------------------------------------------------------
@@ -208,18 +281,22 @@ def _bytes_of(array: np.ndarray) -> memoryview:
     return array.reshape(-1).view(np.uint8).data
 
 
-def _replace(target: str, parts: Iterable[bytes | memoryview]) -> None:
+def _replace(
+    target: str, parts: Iterable[bytes | memoryview], verify: Callable[[BinaryIO], None]
+) -> None:
     """Make a file of parts. Whatever happens, ``target`` is the old file or the new one."""
     folder = os.path.dirname(target)
     temporary = os.path.join(folder, f".sklearn_lstmae-{secrets.token_hex(8)}.tmp")
     try:
-        with open(temporary, "xb") as file:
+        with open(temporary, "x+b") as file:
             if os.path.exists(target):
                 shutil.copymode(target, temporary)
             for part in parts:
                 file.write(part)
             file.flush()
             os.fsync(file.fileno())
+            file.seek(0)
+            verify(file)
         os.replace(temporary, target)
     finally:
         with contextlib.suppress(FileNotFoundError):
@@ -239,9 +316,24 @@ def _damage(what: str) -> ValueError:
     return ValueError(f"the file is truncated or corrupted: {what}.")
 
 
+def _read(
+    file: BinaryIO, kind: str, check: Check | None
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays and content of a file, from its position to its end."""
+    header = _read_header(file, kind)
+    specs = _specs_of(header["arrays"], _n_bytes_left(file))
+    if check is not None:
+        check(header["content"], specs)
+    arrays = {
+        name: _read_array(file, name, spec, header["arrays"][name]["sha256"])
+        for name, spec in specs.items()
+    }
+    return arrays, header["content"]
+
+
 def _read_header(file: BinaryIO, kind: str) -> dict[str, Any]:
     """The header, its checksum verified and its outermost level checked."""
-    size = os.fstat(file.fileno()).st_size
+    size = _n_bytes_left(file)
     prefix = file.read(PREFIX.size)
     if not MAGIC.startswith(prefix[: len(MAGIC)]):
         raise ValueError("this is not a file that sklearn_lstmae wrote.")

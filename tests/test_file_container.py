@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import json
 import os
 import signal
@@ -331,6 +332,102 @@ def test_a_link_is_followed(path):
     container.write(link, "test", ARRAYS, CONTENT)
     assert link.is_symlink()
     assert_read(path)
+
+
+# File objects ----------------------------------------------------------------------------
+
+
+class Trickle(io.RawIOBase):
+    """A pipe: it takes and gives a few bytes at a time, and cannot seek."""
+
+    def __init__(self, data=b""):
+        self.data = bytearray(data)
+
+    def writable(self):
+        return True
+
+    def readable(self):
+        return True
+
+    def write(self, data):
+        self.data += data[:7]
+        return min(7, len(data))
+
+    def readinto(self, buffer):
+        size = min(7, len(buffer), len(self.data))
+        buffer[:size] = self.data[:size]
+        del self.data[:size]
+        return size
+
+
+def test_a_file_object_holds_the_bytes_of_a_file(written, tmp_path):
+    memory, pipe = io.BytesIO(b"before"), Trickle()
+    memory.seek(6)
+    for file in (memory, pipe):
+        container.write(file, "test", ARRAYS, CONTENT)
+        assert not file.closed
+    assert memory.getvalue() == b"before" + written.read_bytes()
+    assert pipe.data == written.read_bytes()
+    with open(tmp_path / "opened", "wb", buffering=0) as file:
+        container.write(file, "test", ARRAYS, CONTENT)
+    assert (tmp_path / "opened").read_bytes() == written.read_bytes()
+
+
+def test_a_file_object_is_read_from_its_position_on(written):
+    memory = io.BytesIO(b"before" + written.read_bytes())
+    memory.seek(6)
+    with open(written, "rb", buffering=0) as opened:
+        for file in (memory, opened, Trickle(written.read_bytes())):
+            assert_read(file)
+            assert not file.closed
+
+
+def test_damage_of_a_file_object_is_found(written):
+    whole = written.read_bytes()
+    for file in (io.BytesIO(whole[:-1]), Trickle(whole + b"more")):
+        with pytest.raises(ValueError, match=r"(BytesIO|Trickle) object at .*: .* or corrupted"):
+            container.read(file, "test")
+    written.write_bytes(whole[:-1])
+    with (
+        open(written, "rb") as file,
+        pytest.raises(ValueError, match=r"file\.lstmae: .* or corrupted"),
+    ):
+        container.read(file, "test")
+
+
+def test_a_file_object_of_text_is_refused(path):
+    for file in (io.StringIO(), open(path, "w")):
+        with file, pytest.raises(TypeError, match=r"is a file of text: open it as a binary one"):
+            container.write(file, "test", {}, {})
+    with open(path) as file, pytest.raises(TypeError, match=r"file of text: .* 'wb' or 'rb'"):
+        container.read(file, "test")
+
+
+# What is read back -----------------------------------------------------------------------
+
+
+def test_what_was_written_is_read_back_before_it_counts(path):
+    seen = []
+    container.write(path, "test", ARRAYS, CONTENT, check=lambda *found: seen.append(found))
+    (content, specs), (plain, arrays) = seen
+    assert content == plain == CONTENT
+    assert all(spec.shape == ARRAYS[name].shape for name, spec in specs.items())
+    for name, array in ARRAYS.items():
+        assert_array_equal(arrays[name], array)
+
+
+@pytest.mark.parametrize("error", [ValueError("no such thing"), RecursionError("no such thing")])
+def test_what_would_not_open_again_is_not_written(error, written):
+    def check(content, arrays):
+        raise error
+
+    file = io.BytesIO()
+    for place in (written, file):
+        with pytest.raises(ValueError, match="Nothing was written, since .* no such thing"):
+            container.write(place, "test", {}, {}, check=check)
+    assert_read(written)
+    assert list(written.parent.iterdir()) == [written]
+    assert file.getvalue() == b""
 
 
 # What may happen meanwhile ---------------------------------------------------------------

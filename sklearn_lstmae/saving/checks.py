@@ -76,7 +76,10 @@ def _check_classifier(attributes):
     )
     width = _check_learned(model, attributes["n_features_in_"]).n_columns
     if not isinstance(classes, ARRAYS) or len(classes.shape) != 1 or classes.shape[0] < 2:
-        raise ValueError(f"'classes_' is no array of at least two classes: {classes!r:.200}.")
+        raise ValueError(
+            "'classes_' is no array of numbers, strings or times, of at least two: "
+            f"{classes!r:.200}. Other labels should be made strings before fit."
+        )
     if not isinstance(weights, list) or len(weights) < 2:
         raise ValueError(f"'weights_' is no list of an encoder's and a head's: {weights!r:.200}.")
     encoder = Architecture.from_dict(model.configuration_["architecture"]).encoder

@@ -6,7 +6,9 @@ estimators are looked up in a table that the caller passes: nothing is imported 
 file names it. skops stores whatever is neither plain nor of such a class.
 """
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
@@ -16,6 +18,10 @@ from sklearn_lstmae import _file_container as container
 
 SCALARS = (np.bool_, np.integer, np.float16, np.float32, np.float64, np.str_)
 STRINGS = {"U": str, "O": object}  # kind of the dtype of an array of strings -> dtype
+# The dtypes of times and of differences between them: a unit and how many of it are one step.
+TIMES = re.compile(r"<[mM]8(\[\d{0,9}(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?")
+# Last part of the name of a value that cannot be saved -> what to do.
+ADVICE = {"cv": " Save it after set_params(cv=5): only the next fit reads cv."}
 
 # Class of an estimator -> function of its attributes that raises ValueError if they are impossible.
 Estimators = Mapping[type, Callable[[dict[str, Any]], object]]
@@ -51,6 +57,8 @@ class Writer:
         """A value as plain ones; ``where`` is its name in error messages."""
         if value is None or type(value) in (bool, int, float, str):
             return value
+        if isinstance(value, np.datetime64 | np.timedelta64):  # the latter is an np.integer, too
+            return dict([self._array(np.asarray(value), where)])
         if isinstance(value, SCALARS):
             return value.item()
         if isinstance(value, PurePath):  # decoded as str: the file may be opened on another system
@@ -72,8 +80,12 @@ class Writer:
         items = value.ravel().tolist() if value.dtype.kind in STRINGS else []
         if value.ndim == 1 and value.dtype.kind in STRINGS and all(type(i) is str for i in items):
             return "strings", {"kind": value.dtype.kind, "items": items}
-        if value.dtype.newbyteorder("<").str in container.DTYPES:
+        dtype = value.dtype.newbyteorder("<")
+        if dtype.str in container.DTYPES:
             return "array", self._keep(value)
+        if dtype.kind in "mM":
+            numbers = np.asarray(value, dtype).view("<i8")
+            return "times", {"dtype": dtype.str, "array": self._keep(numbers)}
         return self._skops(value, where)
 
     def _estimator(self, value, where):
@@ -87,9 +99,15 @@ class Writer:
         }
 
     def _skops(self, value, where):
-        skops = _import_skops(f"field {where!r} holds a {type(value).__name__}")
-        data = skops.dumps(value)
-        _check_trusted(skops, data, self._estimators, where)
+        class_name, advice = type(value).__name__, ADVICE.get(where.rpartition(".")[2], "")
+        skops = _import_skops(f"field {where!r} holds a {class_name}")
+        try:
+            data = skops.dumps(value)
+        except Exception as error:  # of many types, from the methods of any class
+            raise ValueError(
+                f"field {where!r} holds a {class_name}, which cannot be saved ({error}).{advice}"
+            ) from error
+        _check_trusted(skops, data, self._estimators, where, advice)
         name = self._keep(np.frombuffer(data, np.uint8))
         return "skops", {"class": type(value).__name__, "array": name}
 
@@ -97,6 +115,13 @@ class Writer:
         name = str(len(self.arrays))
         self.arrays[name] = array
         return name
+
+
+@dataclass(frozen=True)
+class Unread:
+    """In place of what skops stores, before it is read: the name of its class."""
+
+    name: str
 
 
 class Reader:
@@ -157,6 +182,17 @@ class Reader:
         self.unused.discard(name)
         return self._arrays[name]
 
+    def _times(self, content, where):
+        container.check_keys(content, {"dtype", "array"}, where)
+        dtype, numbers = content["dtype"], self._array(content["array"], where)
+        if not isinstance(dtype, str) or not TIMES.fullmatch(dtype) or numbers.dtype != np.int64:
+            raise ValueError(
+                f"field {where!r} is no array of times: {dtype!r:.50} made of {numbers.dtype}."
+            )
+        if isinstance(numbers, container.ArraySpec):
+            return container.ArraySpec(numbers.shape, np.dtype(dtype))
+        return numbers.view(dtype)[()]  # a scalar, where there are no axes
+
     def _estimator(self, content, where):
         container.check_keys(content, {"class", "parameters", "attributes"}, where)
         name = content["class"]
@@ -176,7 +212,7 @@ class Reader:
         container.check_keys(content, {"class", "array"}, where)
         stored = self._array(content["array"], where)
         if isinstance(stored, container.ArraySpec):
-            return stored
+            return Unread(str(content["class"]))
         skops = _import_skops(f"field {where!r} holds a {content['class']}")
         data = stored.tobytes()
         _check_trusted(skops, data, self._estimators, where)
@@ -190,6 +226,7 @@ TAGS: dict[str, tuple[type, Callable[[Reader, Any, str], Any]]] = {
     "estimator": (dict, Reader._estimator),
     "skops": (dict, Reader._skops),
     "strings": (dict, Reader._strings),
+    "times": (dict, Reader._times),
     "tuple": (list, Reader._tuple),
 }
 
@@ -239,10 +276,10 @@ def _names_of(estimators):
     return [f"{estimator.__module__}.{estimator.__qualname__}" for estimator in estimators]
 
 
-def _check_trusted(skops, data, estimators, where):
+def _check_trusted(skops, data, estimators, where, advice=""):
     untrusted = set(skops.get_untrusted_types(data=data)) - set(_names_of(estimators))
     if untrusted:
         raise ValueError(
             f"field {where!r} holds {', '.join(sorted(untrusted))}, which neither sklearn_lstmae "
-            "nor skops trusts."
+            f"nor skops trusts.{advice}"
         )

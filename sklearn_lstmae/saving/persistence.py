@@ -29,18 +29,21 @@ def save(estimator, path):
         ``best_estimator_``. Callbacks and splitters are not saved: remove them first, with
         ``set_callbacks()``, and with ``set_params(cv=5)``, which changes nothing after ``fit``.
 
-    path : str or path-like
-        An existing file is replaced when the new one is safely on the disk; until then it stays
-        as it is, whatever happens.
+    path : str, path-like or binary file object
+        An existing file is replaced when the new one is safely on the disk and was read back;
+        until then it stays as it is, whatever happens. A file object, such as `io.BytesIO` or one
+        of ``open(path, "wb")``, is written to from its position on, and stays open; it may be one
+        that cannot seek, such as a pipe.
 
     Raises
     ------
     TypeError
-        If ``estimator`` is not an estimator.
+        If ``estimator`` is not an estimator, or ``path`` a file object of text.
 
     ValueError
         If it holds something that would not load again: an object of a class that skops does not
         trust by default, an attribute that no fit makes, or attributes that contradict each other.
+        Nothing is written then.
 
     ImportError
         If skops is needed and not installed.
@@ -65,7 +68,7 @@ def save(estimator, path):
         raise TypeError(f"save takes an estimator. Got {estimator!r:.200}.")
     writer = Writer(ESTIMATORS)
     content = {"versions": versions(), "model": writer.encode(estimator, "model")}
-    container.write(path, KIND, writer.arrays, content)
+    container.write(path, KIND, writer.arrays, content, check=_decode)
 
 
 def load(path):
@@ -77,8 +80,9 @@ def load(path):
 
     Parameters
     ----------
-    path : str or path-like
-        The file.
+    path : str, path-like or binary file object
+        The file. A file object is read from its position to its end, and stays open; one that
+        cannot seek, such as a pipe or a download, is read into memory first.
 
     Returns
     -------
@@ -87,6 +91,9 @@ def load(path):
 
     Raises
     ------
+    TypeError
+        If ``path`` is a file object of text.
+
     ValueError
         If the file is truncated, corrupted, of a newer format or of another program, or
         if it does not describe an estimator, naming the field.

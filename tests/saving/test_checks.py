@@ -156,8 +156,11 @@ def test_an_attribute_that_no_detector_has_is_refused(message, change, careful):
 UNTRUE_OF_CLASSIFIERS = {
     r"'autoencoder_' is of type int, and no transf": (3, "autoencoder_"),
     r"no transformer that was fitted with n_features_in_=3": (3, "n_features_in_"),
-    r"'classes_' is no array of at least two classes": (3, "classes_"),
-    r"'classes_' is no array of at least two classes: array": (np.array(["a"]), "classes_"),
+    r"'classes_' is no array of .*, of at least two: 3\. Other labels should be": (3, "classes_"),
+    r"'classes_' is no array of numbers, strings or times, of at least two: array": (
+        np.array(["a"]),
+        "classes_",
+    ),
     r"'weights_' is no list of an encoder's and a head's: 3": (3, "weights_"),
     r"'weights_' is no list of an encoder's and a head's: \[\]": ([], "weights_"),
     r"'weights_' is no array or list": ([1, 2, 3], "weights_"),

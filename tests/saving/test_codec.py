@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator
 
 from sklearn_lstmae import _file_container as container
-from sklearn_lstmae.saving.codec import Reader, Writer
+from sklearn_lstmae.saving.codec import Reader, Unread, Writer
 
 
 class Toy(BaseEstimator):
@@ -79,6 +79,13 @@ def assert_equal(got, expected):
         (np.array(["a", "bc"]), np.array(["a", "bc"])),
         (np.array(["a", "bc"], object), np.array(["a", "bc"], object)),
         (np.array([], object), np.array([], object)),
+        (np.datetime64("2024-01-02", "ns"), np.datetime64("2024-01-02", "ns")),
+        (np.timedelta64(5), np.timedelta64(5)),
+        (np.array([[1], [-5]], "M8[25us]"), np.array([[1], [-5]], "M8[25us]")),
+        (np.arange(6).view("M8[D]")[::2], np.array([0, 2, 4]).view("M8[D]")),
+        (np.array(["2024", "NaT"], ">M8[s]"), np.array(["2024", "NaT"], "M8[s]")),
+        (np.array([3, 1], "m8[h]"), np.array([3, 1], "m8[h]")),
+        (np.array([3, 1], "m8"), np.array([3, 1], "m8")),
     ],
     ids=repr,
 )
@@ -141,7 +148,24 @@ def test_arrays_that_no_value_refers_to_are_known():
 def test_what_skops_stored_is_not_read_before_arrays_are(no_skops):
     spec = container.ArraySpec((9,), np.dtype(np.uint8))
     code = {"skops": {"class": "RandomState", "array": "0"}}
-    assert Reader({"0": spec}, {}).decode(code, "model") is spec
+    assert Reader({"0": spec}, {}).decode(code, "model") == Unread("RandomState")
+
+
+def test_times_have_their_dtype_before_arrays_are_read():
+    spec = container.ArraySpec((9,), np.dtype(np.int64))
+    code = {"times": {"dtype": "<M8[D]", "array": "0"}}
+    expected = container.ArraySpec((9,), np.dtype("M8[D]"))
+    assert Reader({"0": spec}, {}).decode(code, "model") == expected
+
+
+def test_what_cannot_be_saved_is_named_and_a_splitter_is_replaced():
+    folds = (fold for fold in [1])
+    with pytest.raises(ValueError, match=r"'model\.second' holds a generator, which cannot be sav"):
+        Writer({}).encode({"second": folds}, "model")
+    with pytest.raises(
+        ValueError, match=r"'model\.cv' .*\)\. Save it after set_params\(cv=5\): only"
+    ):
+        Writer({}).encode({"cv": folds}, "model")
 
 
 # Codes made to deceive -------------------------------------------------------------------
@@ -170,6 +194,15 @@ UNTRUE = {
     ),
     r"'model\.attributes\.codes_': 'tuple' needs a list": (
         {"tuple": "ab"}, *ATTRIBUTES, "codes_"
+    ),
+    r"'model\.attributes\.codes_' is no array of times: '<M8\[D\]\[D\]'": (
+        {"times": {"dtype": "<M8[D][D]", "array": "0"}}, *ATTRIBUTES, "codes_"
+    ),
+    r"'model\.attributes\.codes_' is no array of times: \[\]": (
+        {"times": {"dtype": [], "array": "0"}}, *ATTRIBUTES, "codes_"
+    ),
+    r"'model\.attributes\.codes_' is no array of times: '<M8\[s\]' made of float64": (
+        {"times": {"dtype": "<M8[s]", "array": "1"}}, *ATTRIBUTES, "codes_"
     ),
     r"names an array \[\], which does": ({"skops": {"class": "A", "array": []}},),
     r"field 'model\.array' is missing": ({"skops": {"class": "A"}},),

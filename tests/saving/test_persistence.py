@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import zipfile
 from pathlib import Path
 
 import joblib
@@ -28,9 +29,11 @@ from sklearn_lstmae import (
     LSTMAutoencoderClassifier,
     LSTMAutoencoderDetector,
     LSTMAutoencoderTransformer,
+    WindowSplit,
     _versions,
     load,
     save,
+    sliding_windows,
 )
 from sklearn_lstmae import _file_container as container
 from sklearn_lstmae.saving import codec, persistence
@@ -231,9 +234,23 @@ def test_an_unfitted_detector_comes_back_unfitted(path):
 
 def test_a_splitter_that_skops_does_not_trust_is_not_saved(path):
     detector = detect(None, cv=KFold(3))
-    with pytest.raises(ValueError, match=r"field 'model\.parameters\.cv' holds .*KFold, which"):
+    message = r"field 'model\.parameters\.cv' holds .*KFold, which .* set_params\(cv=5\): only the"
+    with pytest.raises(ValueError, match=message):
         save(detector, path)
     assert reload(detector.set_params(cv=3), path).cv == 3
+
+
+def test_a_splitter_of_windows_is_replaced_before_saving(plain, path):
+    record = pd.DataFrame({"machine": list("aabb") * 10, "x": 0.0, "y": 1.0})
+    windows, index = sliding_windows(record, 6, group="machine")
+    detector = detect(FrozenEstimator(plain), cv=WindowSplit(index, n_splits=2)).fit(windows)
+    for cv in (detector.cv, KFold(2).split(windows)):
+        message = r"field 'model\.parameters\.cv' holds .* set_params\(cv=5\): only the next fit"
+        with pytest.raises(ValueError, match=message):
+            save(detector.set_params(cv=cv), path)
+    assert not path.exists()
+    loaded = reload(detector.set_params(cv=5), path)
+    assert_array_equal(loaded.decision_function(windows), detector.decision_function(windows))
 
 
 # Classifiers -----------------------------------------------------------------------------
@@ -258,6 +275,35 @@ def test_a_fitted_classifier_comes_back(fine_tune, labels, name, X, path, no_sko
 def test_classes_that_are_objects_come_back(plain, path, no_skops):
     classifier = make_classifier(FrozenEstimator(plain)).fit(CUBE, np.array(["a", "b"], object)[Y])
     assert_same(reload(classifier, path), classifier)
+
+
+@pytest.mark.parametrize("dtype", ["M8[D]", "M8[ns]", "M8[25us]", "m8[s]", ">m8[h]"])
+def test_classes_that_are_times_come_back(dtype, plain, path, no_skops):
+    labels = np.array([20, 19]).astype(dtype)
+    classifier = make_classifier(FrozenEstimator(plain), class_weight="balanced")
+    loaded = reload(classifier.fit(CUBE, labels[Y]), path)
+    assert_array_equal(loaded.classes_, classifier.classes_)
+    assert loaded.classes_.dtype == classifier.classes_.dtype.newbyteorder("=")
+    assert_array_equal(loaded.predict(CUBE), classifier.predict(CUBE))
+
+
+@pytest.mark.parametrize("column", ["stamps", "spans", "days"])
+def test_classes_from_a_column_of_times_come_back(column, plain, path, no_skops):
+    stamps = pd.Series(pd.to_datetime(["2024-01-01", "2024-02-01"])[Y])
+    y = {"stamps": stamps, "spans": stamps - stamps[0], "days": stamps.astype("category")}[column]
+    classifier = make_classifier(FrozenEstimator(plain)).fit(CUBE, y)
+    assert_same(reload(classifier, path), classifier)
+
+
+@pytest.mark.skipif(np.longdouble == np.float64, reason="numbers of 64 bits are kept")
+def test_classes_that_no_file_holds_are_named_and_the_old_file_stays(plain, path):
+    save(plain, path)
+    before = path.read_bytes()
+    classifier = make_classifier(FrozenEstimator(plain)).fit(CUBE, Y.astype(np.longdouble))
+    with pytest.raises(ValueError, match=r"Nothing was written, .*'classes_' is no array of numb"):
+        save(classifier, path)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_an_unfitted_classifier_comes_back_unfitted(path, no_skops):
@@ -342,6 +388,7 @@ def test_what_skops_does_not_trust_is_not_loaded(path, monkeypatch):
     import skops.io
 
     monkeypatch.setattr(codec, "_check_trusted", lambda *_: None)
+    monkeypatch.setattr(skops.io, "loads", lambda *_, **__: None)
     save(make_pipeline(make(), FunctionTransformer(shout)), path)
     monkeypatch.undo()
     monkeypatch.setattr(skops.io, "loads", None)
@@ -369,6 +416,36 @@ def test_contradicting_attributes_are_not_saved(plain, path):
     with pytest.raises(ValueError, match=r"'weights_' has .* but 'configuration_' asks for"):
         save(broken, path)
     assert not path.exists()
+
+
+# File objects ----------------------------------------------------------------------------
+
+
+def test_file_objects_hold_what_files_hold(plain, careful, classifier, path):
+    for estimator in (plain, careful, classifier, make()):
+        memory = io.BytesIO()
+        save(estimator, memory)
+        memory.seek(0)
+        assert_same(load(memory), estimator)
+        with path.open("wb") as file:
+            save(estimator, file)
+        with path.open("rb") as file:
+            assert_same(load(file), estimator)
+        assert path.read_bytes() == memory.getvalue()
+
+
+def test_a_member_of_an_archive_is_written_and_read(plain, path):
+    with zipfile.ZipFile(path, "w") as archive, archive.open("model", "w") as file:
+        save(plain, file)
+    with zipfile.ZipFile(path) as archive, archive.open("model") as file:
+        assert_same(load(file), plain)
+
+
+def test_text_is_no_place_for_an_estimator(plain):
+    with pytest.raises(TypeError, match="is a file of text"):
+        save(plain, io.StringIO())
+    with pytest.raises(TypeError, match="is a file of text"):
+        load(io.StringIO())
 
 
 # Damage, and files made to deceive -------------------------------------------------------
