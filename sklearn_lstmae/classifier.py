@@ -14,12 +14,14 @@ from sklearn_lstmae._sklearn import (
     Interval,
     StrOptions,
     fit_context,
+    num_samples,
     positive,
     positive_int,
+    take_rows,
     validate_parameters,
 )
 from sklearn_lstmae._versions import PickledWithVersionsMixin
-from sklearn_lstmae.fitting.labels import check_classes, weigh_classes
+from sklearn_lstmae.fitting.labels import check_classes, find_unlabeled, weigh_classes
 from sklearn_lstmae.fitting.learn_classifier import learn_classes
 from sklearn_lstmae.fitting.model import fitted_model
 from sklearn_lstmae.fitting.outcome import (
@@ -75,6 +77,13 @@ class LSTMAutoencoderClassifier(
         What an error on each class counts for: {class: weight}, 1 for a class that is not named;
         "balanced" is in inverse proportion to how often a class occurs; None counts all errors
         alike. Only the proportions of weights matter.
+
+    unlabeled : number, str, datetime64 or None, default=None
+        The value of ``y`` that means "no label", such as -1 in `sklearn.semi_supervised`. Sequences
+        with it are learned from as those of ``X_unlabeled`` are, by the autoencoder only, and it is
+        none of ``classes_``. Unlike ``X_unlabeled`` it goes through cross-validation and searches.
+        NaN stands for NaN, None, NaT and pandas' NA. With a FrozenEstimator such sequences are left
+        out.
 
     early_stopping : bool, default=False
         Set part of the labeled sequences aside, the same part of each class, stop when the loss on
@@ -180,6 +189,7 @@ class LSTMAutoencoderClassifier(
         "learning_rate": [positive],
         "batch_size": [positive_int],
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "unlabeled": [Real, str, np.datetime64, None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "patience": [positive_int],
@@ -196,6 +206,7 @@ class LSTMAutoencoderClassifier(
         learning_rate=3e-3,
         batch_size=32,
         class_weight=None,
+        unlabeled=None,
         early_stopping=False,
         validation_fraction=0.1,
         patience=10,
@@ -208,6 +219,7 @@ class LSTMAutoencoderClassifier(
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.class_weight = class_weight
+        self.unlabeled = unlabeled
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.patience = patience
@@ -224,11 +236,13 @@ class LSTMAutoencoderClassifier(
             The sequences.
 
         y : array-like of shape (N,)
-            Their classes: numbers or strings, of at least two kinds.
+            Their classes, at least two: numbers, strings or times; and the value ``unlabeled`` for
+            sequences without a label. Without that parameter, missing labels are errors, and so is
+            a -1 next to two classes or more of 0 and above.
 
         X_unlabeled : like X, default=None
-            Further sequences for pre-training, in the layout of X. They are copied beside X, out of
-            a memory map too. Not with a FrozenEstimator.
+            Further sequences for pre-training, in the layout of X. All are copied together with X,
+            out of a memory map too. Not with a FrozenEstimator.
 
         Returns
         -------
@@ -254,9 +268,11 @@ class LSTMAutoencoderClassifier(
             check = self._take_frozen if is_frozen else self._check
             labeled, unlabeled = check(X, X_unlabeled)
             self.classes_, numbers = check_classes(self, y, labeled)
-            seed, parts = draw_seed(self.random_state), [np.arange(len(labeled))]
+            seed, parts = draw_seed(self.random_state), [np.flatnonzero(numbers >= 0)]
             if self.early_stopping:
-                parts = split_rows(len(labeled), self.validation_fraction, seed, numbers)
+                [rows] = parts
+                split = split_rows(len(rows), self.validation_fraction, seed, numbers[rows])
+                parts = [rows[part] for part in split]
             shares = weigh_classes(self.class_weight, self.classes_, numbers[parts[0]])
             if not is_frozen:
                 self.autoencoder_ = self._pretrain(X, labeled, unlabeled)
@@ -274,6 +290,42 @@ class LSTMAutoencoderClassifier(
                 report.finish(vars(self))
         warn_of_outcome(self, self.n_epochs_, CLASSES_OUTCOME)
         return self
+
+    def score(self, X, y, sample_weight=None):
+        """Return the accuracy on sequences that have a label.
+
+        Parameters
+        ----------
+        X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
+            The sequences.
+
+        y : array-like of shape (N,)
+            Their classes. Sequences with the value ``unlabeled`` do not count; scorers of
+            scikit-learn count them as errors.
+
+        sample_weight : array-like of shape (N,), default=None
+            What each sequence counts for.
+
+        Returns
+        -------
+        accuracy : float
+            Share of sequences that `predict` is right about.
+
+        Raises
+        ------
+        ValueError
+            If no sequence has a label.
+        """
+        if self.unlabeled is not None:
+            rows = np.flatnonzero(~find_unlabeled(y, self.unlabeled))
+            if not rows.size:
+                raise ValueError(
+                    f"None of {num_samples(y)} sequences has a label to score with: all of y is "
+                    f"unlabeled={self.unlabeled!r}."
+                )
+            X, y = take_rows(X, rows), take_rows(y, rows)
+            sample_weight = None if sample_weight is None else take_rows(sample_weight, rows)
+        return super().score(X, y, sample_weight)
 
     def predict(self, X):
         """Tell the class of each sequence.

@@ -4,6 +4,8 @@ import pickle
 from functools import partial
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -11,14 +13,14 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
 from helpers import assert_same, layouts, make_transformer, ragged
 from sklearn_lstmae import LSTMAutoencoderClassifier, LSTMAutoencoderTransformer
-from sklearn_lstmae.fitting.labels import entropy, weigh_classes
+from sklearn_lstmae.fitting.labels import check_classes, entropy, weigh_classes
 from sklearn_lstmae.fitting.model import fitted_model
 from sklearn_lstmae.fitting.seeds import draw_seed, split_rows
 
@@ -31,6 +33,8 @@ CUBE = CUBE.astype(np.float32)
 RAGGED = ragged(CUBE, LENGTHS)
 TABLE = CUBE[:, :, 0]
 LAYOUTS = layouts(CUBE, LENGTHS)
+NAMES = pd.Series(np.array(["ant", "bee", "cat"], object)[Y], dtype=object)
+STAMPS = pd.Series(pd.to_datetime(["2024-01-01", "2024-02-01", "2024-03-01"])[Y])
 LABELED, UNLABELED = slice(0, 30), slice(30, N)
 
 make_autoencoder = partial(make_transformer, epochs=1)
@@ -87,11 +91,13 @@ def test_every_layout_is_classified(layout):
         assert_array_equal(classifier.feature_names_in_, names)
 
 
-@pytest.mark.parametrize("kind", ["int", "negative", "str", "object", "bool"])
+@pytest.mark.parametrize("kind", ["int", "negative", "signs", "str", "object", "bool", "times"])
 def test_classes_are_whatever_labels_are(kind, frozen_model):
     labels = {
         "int": np.array([3, 7, 9]),
-        "negative": np.array([-1, 0, 1]),
+        "negative": np.array([-2, -1, 1]),
+        "signs": np.array([-1, 1, 1]),
+        "times": np.array(["2024-01-01", "2024-01-02", "2025-01-01"], dtype="M8[D]"),
         "str": np.array(["ant", "bee", "cat"]),
         "object": np.array(["ant", "bee", "cat"], dtype=object),
         "bool": np.array([False, True, True]),
@@ -242,6 +248,98 @@ def test_the_head_starts_from_a_regression_on_codes(class_weight, y, frozen_mode
     assert_allclose(classifier.history_["accuracy"], [classifier.score(CUBE, y)], rtol=1e-6)
 
 
+# Sequences without a label ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("y", "unlabeled"),
+    [
+        (np.where(np.arange(N) < 30, Y, -1), -1),
+        (np.where(np.arange(N) < 30, Y, -1).astype(float), -1),
+        (pd.Series(np.where(np.arange(N) < 30, Y, 99)), np.int64(99)),
+        (pd.Series(Y, dtype="Int64").where(np.arange(N) < 30), np.nan),
+        (np.where(np.arange(N) < 30, Y, np.nan), np.nan),
+        ([*Y[:30].tolist(), *[None] * 10], float("nan")),
+        (NAMES.where(np.arange(N) < 30, None), float("nan")),
+        (NAMES.where(np.arange(N) < 30, ""), ""),
+        (pl.Series(NAMES.where(np.arange(N) < 30, "?").tolist()), "?"),
+        (STAMPS.where(np.arange(N) < 30), np.nan),
+        (STAMPS.where(np.arange(N) < 30, pd.Timestamp(0)), np.datetime64(0, "s")),
+    ],
+    ids=[
+        "int",
+        "float",
+        "Series",
+        "NA",
+        "NaN",
+        "None in a list",
+        "None",
+        "''",
+        "polars",
+        "NaT",
+        "time",
+    ],
+)
+def test_any_value_can_mean_no_label(y, unlabeled):
+    classes, numbers = check_classes(make(unlabeled=unlabeled), y, CUBE)
+    known_classes, known = check_classes(make(), y[:30], CUBE[:30])
+    assert_array_equal(classes, known_classes, strict=True)
+    assert_array_equal(numbers, [*known, *[-1] * 10])
+
+
+def test_sequences_without_a_label_are_learned_from_as_unlabeled_ones():
+    y = np.where(np.arange(N) < 30, Y, -1)
+    classifier = make(unlabeled=-1).fit(CUBE, y)
+    expected = make().fit(CUBE[LABELED], Y[LABELED], X_unlabeled=CUBE[UNLABELED])
+    assert_same(classifier.autoencoder_.weights_, expected.autoencoder_.weights_)
+    assert_same(classifier.weights_, expected.weights_)
+    assert_array_equal(classifier.classes_, [0, 1, 2])
+    for name in ("loss_", "baseline_loss_"):
+        assert getattr(classifier, name) == getattr(expected, name)
+    assert classifier.score(CUBE, y) == expected.score(CUBE[LABELED], Y[LABELED])
+
+
+def test_a_value_for_no_label_may_stand_anywhere_and_be_missing(frozen_model):
+    some = np.arange(N) % 3 > 0
+    parameters = {"early_stopping": True, "validation_fraction": 0.3, "class_weight": "balanced"}
+    classifier = make(frozen_model, unlabeled=-1, **parameters)
+    expected = make(frozen_model, **parameters)
+    with pytest.warns(ConvergenceWarning, match="All 3 epochs were run"):
+        classifier.fit(CUBE, np.where(some, Y, -1))
+    with pytest.warns(ConvergenceWarning, match="All 3 epochs were run"):
+        expected.fit(CUBE[some], Y[some])
+    assert_same(classifier.weights_, expected.weights_)
+    assert_same(make(frozen_model, unlabeled=-1).fit(CUBE, Y).weights_,
+                make(frozen_model).fit(CUBE, Y).weights_)  # fmt: skip
+
+
+def test_a_value_for_no_label_goes_through_cross_validation(frozen_model):
+    y = np.where(np.arange(N) % 3 > 0, Y, -1)
+    weights = np.arange(N)
+    search = GridSearchCV(make(frozen_model, unlabeled=-1, epochs=1), {"fine_tune": [False]}, cv=2)
+    search.fit(CUBE, y)
+    for fold, (learning, held_out) in enumerate(StratifiedKFold(2).split(CUBE, y)):
+        classifier = make(frozen_model, unlabeled=-1, epochs=1, fine_tune=False)
+        classifier.fit(CUBE[learning], y[learning])
+        known = held_out[y[held_out] >= 0]
+        right = classifier.predict(CUBE[known]) == y[known]
+        assert search.cv_results_[f"split{fold}_test_score"] == [np.mean(right)]
+        weighed = classifier.score(CUBE[held_out], y[held_out], weights[held_out])
+        assert_allclose(weighed, np.average(right, weights=weights[known]))
+
+
+def test_without_any_label_there_is_nothing_to_learn_or_score(frozen_model):
+    with pytest.raises(ValueError, match="y has no label; LSTMAutoencoderClassifier needs"):
+        make(frozen_model, unlabeled=-1).fit(CUBE, np.full(N, -1))
+    with pytest.raises(ValueError, match=r"y has one class only, .*0"):
+        make(frozen_model, unlabeled=-1).fit(CUBE, np.where(Y == 0, 0, -1))
+    classifier = make(frozen_model, unlabeled=-1, epochs=1).fit(CUBE, Y)
+    with pytest.raises(ValueError, match=r"None of 40 sequences has a label to score with.*=-1"):
+        classifier.score(CUBE, np.full(N, -1))
+    with pytest.raises(ValueError, match="'unlabeled' parameter of LSTMAutoencoderClassifier"):
+        make(frozen_model, unlabeled=pd.NA).fit(CUBE, Y)
+
+
 # Parameters ------------------------------------------------------------------------------
 
 
@@ -359,12 +457,24 @@ def test_a_fit_that_is_no_better_than_counting_is_told(frozen_model):
         (Y[:-1], r"inconsistent numbers of samples: \[40, 39\]"),
         (np.zeros(N), r"y has one class only, np.float64\(0.0\); LSTMAutoencoderClassifier needs"),
         (RNG.normal(size=N), "Unknown label type: continuous"),
-        (np.where(Y, np.nan, 1.0), "Input y contains NaN"),
+        (np.where(Y, np.nan, 1.0), "Input y contains NaN or None: row 10 has no label, and 20 of"),
+        (NAMES.where(Y != 1, None), "row 10 has no label, .* unlabeled=float.'nan'., or pass"),
+        (pd.Series(Y, dtype="Int64").where(Y != 1), "NaN or None: row 10 .* X_unlabeled; else"),
+        (pd.Series(Y, dtype="category").where(Y != 2), "NaN or None: row 20 has no label, and 10"),
+        (["ant", "bee", np.nan] + ["ant"] * (N - 3), "NaN or None: row 2 has no label, and 1 of"),
+        (STAMPS.where(Y != 0), "NaN or None: row 0 has no label, and 20 of 40 rows"),
+        (pl.Series([*Y.tolist()[:-1], None]), "NaN or None: row 39 has no label, and 1 of 40"),
+        (Y - 1, r"class -1 next to classes of 0 and above, \[0, 1\].* unlabeled=-1, .*X_unlabeled"),
+        ((Y - 1).astype("f4"), r"class -1 next to .*, \[0.0, 1.0\].* as y.astype\(str\) does"),
+        (pd.Series(Y - 1, dtype="Int8"), "class -1 next to classes of 0 and above"),
         (np.where(Y, np.inf, 1.0), "Input y contains infinity"),
         (np.stack([Y, Y], axis=1), "y should be a 1d array"),
     ],
-    ids=["none", "short", "one", "continuous", "nan", "inf", "2d"],
-)
+    ids=[
+        "none", "short", "one", "continuous", "nan", "None", "NA", "category", "list", "NaT",
+        "polars", "minus one", "minus one of floats", "nullable minus one", "inf", "2d",
+    ],
+)  # fmt: skip
 def test_what_is_no_class_of_each_sequence_is_refused(y, message, no_training):
     with pytest.raises(ValueError, match=message):
         make().fit(CUBE, y)
@@ -416,9 +526,16 @@ def test_a_weight_of_no_class_is_refused(no_training):
         make(class_weight={"ant": 2.0}).fit(CUBE, Y)
 
 
-def test_a_class_of_one_sequence_cannot_be_divided(no_training):
-    with pytest.raises(ValueError, match="The least populated class"):
+def test_too_few_sequences_to_validate_on_are_named(no_training):
+    with pytest.raises(
+        ValueError, match=r"early_stopping=True .* at least two .* number 1 of y, .* has 1"
+    ):
         make(early_stopping=True).fit(CUBE[:11], Y[:11])
+    message = (
+        r"validation_fraction=0\.05 makes 38 .* and 2 to validate on of n_samples=40, .* of the 3"
+    )
+    with pytest.raises(ValueError, match=message):
+        make(early_stopping=True, validation_fraction=0.05).fit(CUBE, Y)
 
 
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "patience"])

@@ -396,7 +396,7 @@ def test_damage_of_a_file_object_is_found(written):
 
 
 def test_a_file_object_of_text_is_refused(path):
-    for file in (io.StringIO(), open(path, "w")):
+    for file in (io.StringIO(), path.open("w")):
         with file, pytest.raises(TypeError, match=r"is a file of text: open it as a binary one"):
             container.write(file, "test", {}, {})
     with open(path) as file, pytest.raises(TypeError, match=r"file of text: .* 'wb' or 'rb'"):
@@ -423,7 +423,7 @@ def test_what_would_not_open_again_is_not_written(error, written):
 
     file = io.BytesIO()
     for place in (written, file):
-        with pytest.raises(ValueError, match="Nothing was written, since .* no such thing"):
+        with pytest.raises(ValueError, match=r"Nothing was written, since .* no such thing"):
             container.write(place, "test", {}, {}, check=check)
     assert_read(written)
     assert list(written.parent.iterdir()) == [written]

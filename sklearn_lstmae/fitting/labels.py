@@ -4,6 +4,7 @@ Letters: N sequences, C columns of codes, G classes.
 """
 
 import warnings
+from numbers import Real
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -12,27 +13,83 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from sklearn_lstmae._sklearn import take_rows
 from sklearn_lstmae.inference.blocks import one_thread
 
 
 def check_classes(classifier, y, sequences):
-    """Classes (G,), and which of them each sequence has (N,)."""
+    """Classes (G,), and which of them each sequence has (N,), -1 for one without a label."""
+    name = type(classifier).__name__
     if y is None:
         raise ValueError(
-            f"{type(classifier).__name__} requires y to be passed, but the target y is None: pass "
+            f"{name} requires y to be passed, but the target y is None: pass "
             "the classes of X; sequences without one belong to X_unlabeled."
         )
-    y = column_or_1d(y, warn=True)
-    assert_all_finite(y, input_name="y")
     check_consistent_length(sequences, y)
+    labeled = np.flatnonzero(~find_unlabeled(y, classifier.unlabeled))
+    y = column_or_1d(y if len(labeled) == len(sequences) else take_rows(y, labeled), warn=True)
+    assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     classes, numbers = np.unique(y, return_inverse=True)
     if len(classes) < 2:
+        got = f"has one class only, {classes[0]!r}" if len(classes) else "has no label"
+        raise ValueError(f"y {got}; {name} needs sequences of at least two classes.")
+    if classifier.unlabeled is None and len(classes) > 2 and classes.dtype.kind in "if":
+        _refuse_minus_one(classes)
+    all_numbers = np.full(len(sequences), -1)
+    all_numbers[labeled] = numbers
+    return classes, all_numbers
+
+
+def find_unlabeled(y, unlabeled):
+    """Which of N labels are the value that means "no label": (N,) bool.
+
+    NaN stands for all that is missing: NaN, None, NaT and pandas' NA. Otherwise these are errors.
+    """
+    missing = _find_missing(y)
+    if _is_missing(unlabeled) and unlabeled is not None:
+        return missing
+    if missing.any():
+        row = int(missing.argmax())
         raise ValueError(
-            f"y has one class only, {classes[0]!r}; {type(classifier).__name__} needs sequences of "
-            "at least two classes."
+            f"Input y contains NaN or None: row {row} has no label, and {missing.sum()} of "
+            f"{len(missing)} rows in all. To learn from such sequences without a label, set "
+            "unlabeled=float('nan'), or pass them as X_unlabeled; else leave them out."
         )
-    return classes, numbers
+    if unlabeled is None:
+        return missing
+    return np.asarray(column_or_1d(y) == unlabeled)
+
+
+def _find_missing(y):
+    """Which rows of y hold a missing label: (N,) bool."""
+    # NumPy makes words of what is missing among the words of a list.
+    labels = y if isinstance(y, np.ndarray) else np.asarray(y, dtype=object)
+    if labels.dtype.kind in "fmM":
+        missing = labels != labels
+    elif labels.dtype.kind == "O":
+        missing = np.array([_is_missing(each) for each in labels.flat], bool).reshape(labels.shape)
+    else:
+        missing = np.zeros(labels.shape, bool)
+    return missing.any(axis=tuple(range(1, missing.ndim)))
+
+
+def _is_missing(label):
+    """Whether a label is None, NaN, NaT or pandas' NA, which is equal to nothing, nor unequal."""
+    is_number = isinstance(label, Real | np.datetime64)
+    names = ("NAType", "NaTType")
+    return label is None or type(label).__name__ in names or (is_number and label != label)
+
+
+def _refuse_minus_one(classes):
+    """Raise where -1 stands next to classes of 0 and above: it seldom is a class."""
+    if classes[0] == -1 and classes[1] >= 0:
+        raise ValueError(
+            f"y has the class -1 next to classes of 0 and above, {classes[1:4].tolist()}. If it "
+            "means 'no label', as in sklearn.semi_supervised, set unlabeled=-1, or pass these "
+            "sequences as X_unlabeled. If it is a class, give it another name, as y.astype(str) "
+            "does."
+        )
 
 
 def weigh_classes(class_weight, classes, numbers):

@@ -1,5 +1,7 @@
 """Chance in a fit: its one seed, and the rows that it holds out."""
 
+import math
+
 import numpy as np
 from sklearn.utils import check_random_state
 
@@ -14,6 +16,7 @@ def hold_out(estimator, reader, seed):
 
 def split_rows(n_rows, validation_fraction, seed, classes=None):
     """Rows to learn from and rows to validate on, increasing; with classes (N,) a part of each."""
+    _check_parts(n_rows, validation_fraction, classes)
     # Imported here since model_selection is slow to import and most fits do not need it.
     from sklearn.model_selection import train_test_split
 
@@ -21,6 +24,28 @@ def split_rows(n_rows, validation_fraction, seed, classes=None):
         np.arange(n_rows), test_size=validation_fraction, random_state=seed, stratify=classes
     )
     return [np.sort(part) for part in parts]
+
+
+def _check_parts(n_rows, validation_fraction, classes):
+    """Raise where there are too few rows to learn from or to validate on."""
+    n_validation = math.ceil(validation_fraction * n_rows)
+    n_learning, least, whose = n_rows - n_validation, 1, ""
+    settings = f"early_stopping=True with validation_fraction={validation_fraction}"
+    if classes is not None:
+        counts = np.bincount(classes)
+        least, whose = len(counts), f", one of each of the {len(counts)} classes"
+        if counts.min() < 2:
+            raise ValueError(
+                f"{settings} needs at least two sequences of each class, one to learn from and one "
+                f"to validate on, but class number {counts.argmin()} of y, counted from 0, has "
+                f"{counts.min()}: pass more of it, or set early_stopping=False."
+            )
+    if min(n_learning, n_validation) < least:
+        raise ValueError(
+            f"{settings} makes {n_learning} sequences to learn from and {n_validation} to validate "
+            f"on of n_samples={n_rows}, but each needs at least {least}{whose}: pass more "
+            "sequences, choose another validation_fraction, or set early_stopping=False."
+        )
 
 
 def draw_seed(random_state):

@@ -28,6 +28,44 @@ def test_each_class_is_held_out_in_part():
     assert_array_equal(np.bincount(classes[learning]), [6, 6, 3])
 
 
+@pytest.mark.parametrize(
+    ("n_rows", "fraction", "message"),
+    [
+        (
+            1,
+            0.5,
+            r"validation_fraction=0\.5 makes 0 sequences to learn from and 1 to validate on of ",
+        ),
+        (
+            9,
+            0.999999999,
+            r"makes 0 sequences to learn from and 9 to .* choose another validation_fr",
+        ),
+        (
+            3,
+            0.7,
+            "makes 0 sequences to learn from and 3 to validate on of n_samples=3, but each ne",
+        ),
+    ],
+)
+def test_too_few_rows_to_divide_are_refused_naming_the_parameters(n_rows, fraction, message):
+    with pytest.raises(ValueError, match=message):
+        split_rows(n_rows, fraction, 0)
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.9])
+def test_each_side_needs_one_row_of_each_class(fraction):
+    classes = np.repeat([0, 1, 2], 4)
+    with pytest.raises(
+        ValueError, match="needs at least 3, one of each of the 3 classes: pass more"
+    ):
+        split_rows(12, fraction, 0, classes)
+    with pytest.raises(
+        ValueError, match=r"two sequences of each class, .* number 2 of y, .* has 1:"
+    ):
+        split_rows(12, 0.5, 0, np.repeat([0, 1, 2], [6, 5, 1]))
+
+
 def test_rows_are_held_out_for_early_stopping_only(make_sequences, make_reader):
     reader = make_reader(make_sequences(range(1, 13)))
     estimator = LSTMAutoencoderTransformer(validation_fraction=0.25)
