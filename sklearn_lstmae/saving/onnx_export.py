@@ -8,11 +8,18 @@ makes, D columns of whatever. Where a shape is given for a name of a tensor, it 
 tensor.
 """
 
+import json
+from dataclasses import replace as copy_with
+
 import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lstmae import _file_container as container
 from sklearn_lstmae._versions import __version__
-from sklearn_lstmae.fitting.model import fitted_model
+from sklearn_lstmae.classifier import LSTMAutoencoderClassifier
+from sklearn_lstmae.detector import SCORES, LSTMAutoencoderDetector
+from sklearn_lstmae.fitting.model import fitted_model, unfrozen
 from sklearn_lstmae.network.architecture import LARGEST
 from sklearn_lstmae.network.in_onnx import OnnxOperations
 from sklearn_lstmae.network.onnx_graph import Graph
@@ -27,29 +34,41 @@ FLOAT32_RANGE = (-np.float64(FLOAT32_MAX), np.float64(FLOAT32_MAX))
 DEVIATION_NOISE = 10 * np.finfo(np.float64).eps  # of the mean, as in `sequences.scaling`
 
 
-def export_onnx(transformer, path, part="encoder"):
-    """Write the encoder, or encoder and decoders, of a fitted transformer to an ONNX file.
+def export_onnx(estimator, path, part="encoder"):
+    """Write what a fitted estimator of this package computes to an ONNX file.
 
     The file runs with any runtime of ONNX (opset 17) and needs nothing else. Scaling is inside,
     unlike in `~LSTMAutoencoderTransformer.to_keras`: values are in original units.
 
-    The file has two inputs: "x" (n, T, F), float32, and "mask" (n, T), bool, which is true for real
-    steps and false for padding on the right; there it does not matter what x holds. n and T are
-    free, but at least 1. X of shape (N, T) is an x of shape (n, T, 1). With ``missing="mask"`` a
-    missing value is NaN in x. Outputs are float32; those of a sequence that ``transform`` would
-    refuse (other NaN, an infinity, nothing observed) are NaN.
+    The file has two inputs, both of which a runtime needs: "x" (n, T, F), float32, and "mask"
+    (n, T), bool, which is true for real steps and false for padding on the right; there it does not
+    matter what x holds. For sequences of one length it is ``np.ones(x.shape[:2], dtype=bool)``. n
+    and T are free, but at least 1. X of shape (N, T) is an x of shape (n, T, 1). With
+    ``missing="mask"`` a missing value is NaN in x, and true in the mask. Outputs are float32; those
+    of a sequence that the estimator would refuse (other NaN, an infinity, nothing observed, too few
+    steps for a ``horizon``) are NaN.
 
     Parameters
     ----------
-    transformer : LSTMAutoencoderTransformer
-        A fitted one.
+    estimator : LSTMAutoencoderTransformer, LSTMAutoencoderClassifier or LSTMAutoencoderDetector
+        A fitted one, or a ``FrozenEstimator`` around one. Of a transformer ``part`` is written.
+        The outputs of the others are
 
-    path : str or path-like
+        - of a classifier: "probabilities" (n, G), what ``predict_proba`` returns. The names of the
+          classes, in the order of its columns, are the entry "classes" of the file's metadata, as a
+          JSON list;
+        - of a detector: "score" (n,), what ``score_samples`` returns, "threshold" (), its
+          ``offset_``, and "decision" (n,), the difference of the two as ``decision_function``
+          returns it: below 0 for outliers, NaN where a sequence cannot be judged. P-values are not
+          in the file.
+
+    path : str, path-like or binary file object
         A file there is replaced when the new one is safely on the disk; until then it stays as
-        it is, whatever happens.
+        it is, whatever happens. A file object, such as `io.BytesIO`, is written to from its
+        position on, and stays open.
 
     part : {"encoder", "autoencoder"}, default="encoder"
-        What comes out:
+        Only used with a transformer: what comes out.
 
         - "encoder": "code" (n, L), what ``transform`` returns;
         - "autoencoder": "reconstruction" (n, T, F), what ``reconstruct`` returns, and "prediction",
@@ -61,10 +80,12 @@ def export_onnx(transformer, path, part="encoder"):
     Raises
     ------
     TypeError
-        If ``transformer`` is of another class; of a pipeline or a detector, pass the one within.
+        If ``estimator`` is of another class. Of a pipeline only the step that is of this package
+        can be exported: what its other steps do, such as a scaler or a classifier, would not be in
+        the file.
 
     ValueError
-        If ``part`` is unknown.
+        If ``part`` is unknown, or not the default for a classifier or a detector.
 
     ImportError
         If onnx is not installed.
@@ -78,7 +99,7 @@ def export_onnx(transformer, path, part="encoder"):
 
     Notes
     -----
-    Codes are those of ``transform`` for x, a float32 array, to about 1e-5. That is tested with
+    Outputs are those of the estimator for x, a float32 array, to about 1e-5. That is tested with
     onnxruntime. A runtime must know LSTM's input ``sequence_lens`` if lengths differ, which the
     reference evaluator of the onnx package ignores.
 
@@ -91,26 +112,34 @@ def export_onnx(transformer, path, part="encoder"):
     >>> autoencoder = LSTMAutoencoderTransformer(latent_dim=2, epochs=2, random_state=0).fit(X)
     >>> with TemporaryDirectory() as folder:
     ...     export_onnx(autoencoder, f"{folder}/encoder.onnx")
+
+    Another program then runs it:
+
+    >>> from io import BytesIO
+    >>> import onnxruntime
+    >>> file = BytesIO()
+    >>> export_onnx(autoencoder, file)
+    >>> session = onnxruntime.InferenceSession(file.getvalue())
+    >>> x = X[:, :, np.newaxis].astype(np.float32)
+    >>> [codes] = session.run(["code"], {"x": x, "mask": np.ones(x.shape[:2], dtype=bool)})
+    >>> bool(np.allclose(codes, autoencoder.transform(X), atol=1e-4))
+    True
     """
-    if not isinstance(transformer, LSTMAutoencoderTransformer):
-        raise TypeError(
-            f"export_onnx takes an LSTMAutoencoderTransformer. Got {transformer!r:.200}."
-        )
-    model = fitted_model(transformer)
-    if part not in ["encoder", "autoencoder"]:  # a list, since part may be unhashable
-        raise ValueError(f"part={part!r} is not one of ['encoder', 'autoencoder'].")
+    estimator = unfrozen(estimator)
+    _check_exportable(estimator, part)
     try:
         import onnx
     except ImportError as error:
         raise ImportError('export_onnx needs onnx: pip install "sklearn-lstmae[onnx]".') from error
     graph = Graph(onnx)
-    tensors = Tensors(graph, model)
-    n_features = model.architecture.n_features
+    autoencoder = getattr(estimator, "autoencoder_", estimator)
+    n_features = fitted_model(autoencoder).architecture.n_features
     inputs = [
         graph.describe("x", np.float32, ["n", "T", n_features]),
         graph.describe("mask", np.bool_, ["n", "T"]),
     ]
-    named = tensors.encoder() if part == "encoder" else tensors.autoencoder()
+    outputs_of = next(f for kind, f in OUTPUTS.items() if isinstance(estimator, kind))
+    named = outputs_of(graph, estimator, part)
     outputs = [graph.output(name, *tensor) for name, tensor in named.items()]
     file = onnx.helper.make_model(
         graph.finish(part, inputs, outputs),
@@ -119,7 +148,103 @@ def export_onnx(transformer, path, part="encoder"):
         ir_version=IR_VERSION,
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],
     )
+    if hasattr(estimator, "classes_"):
+        classes = estimator.classes_
+        names = (classes.astype(str) if classes.dtype.kind in "mM" else classes).tolist()
+        onnx.helper.set_model_props(file, {"classes": json.dumps(names)})
     container.write_parts(path, [file.SerializeToString()])
+
+
+def _check_exportable(estimator, part):
+    """Raise unless this part of this estimator can be exported."""
+    if not isinstance(estimator, tuple(OUTPUTS)):
+        raise TypeError(_what_to_export(estimator))
+    check_is_fitted(estimator)
+    if part not in ["encoder", "autoencoder"]:  # a list, since part may be unhashable
+        raise ValueError(f"part={part!r} is not one of ['encoder', 'autoencoder'].")
+    if part != "encoder" and not isinstance(estimator, LSTMAutoencoderTransformer):
+        raise ValueError(
+            f"part={part!r} is of a transformer only, and a {type(estimator).__name__} has one set "
+            "of outputs: leave part out, or pass its autoencoder_."
+        )
+
+
+def _what_to_export(estimator):
+    """Message for an estimator that cannot be exported."""
+    names = ", ".join(kind.__name__ for kind in OUTPUTS)
+    message = f"export_onnx takes one of {names}. Got {estimator!r:.200}."
+    if isinstance(estimator, Pipeline):
+        steps = {name: type(step).__name__ for name, step in estimator.steps}
+        message += (
+            f" Of a pipeline with the steps {steps}, export the one of this package, "
+            "pipeline[name]: what the others do, such as a scaler or a classifier, is not in the "
+            "file, and remains to be done before and after it."
+        )
+    elif hasattr(estimator, "best_estimator_"):
+        message += " Of a search, export best_estimator_."
+    return message
+
+
+def _transformer_outputs(graph, transformer, part):
+    tensors = Tensors(graph, fitted_model(transformer))
+    return tensors.encoder() if part == "encoder" else tensors.autoencoder()
+
+
+def _classifier_outputs(graph, classifier, _):
+    """{name: (tensor, shape)} of the probabilities."""
+    *encoder, kernel, bias = classifier.weights_
+    model = fitted_model(classifier.autoencoder_)
+    model = copy_with(model, architecture=model.architecture.encoder, weights=encoder)
+    tensors = Tensors(graph, model)
+    columns = graph.cast(tensors.code(), np.float64)  # (n, C)
+    scores = graph.add("Add", graph.add("MatMul", columns, kernel), bias)  # (n, G)
+    probabilities = graph.cast(graph.add("Softmax", scores, axis=1), np.float32)
+    return {"probabilities": (tensors.hide(probabilities, [1]), ["n", len(bias)])}
+
+
+def _detector_outputs(graph, detector, _):
+    """{name: (tensor, shape)} of score, threshold and their difference."""
+    model = fitted_model(detector.autoencoder_)
+    names = SCORES[detector.configuration_["score_from"]]
+    tensors = Tensors(graph, model, as_trained="reconstruction" in names)
+    scores = []
+    for name, center, spread in zip(
+        names, detector.score_center_, detector.score_spread_, strict=True
+    ):
+        if name == "reconstruction":
+            score = tensors.errors()
+        else:
+            # The code is that of all steps, as `transform` returns it.
+            code = Tensors(graph, model).code(model.n_decoded)
+            score = _distance(graph, code, detector.code_center_, detector.code_precision_)
+        score = graph.add("Neg", score)
+        scores.append(graph.add("Div", graph.add("Sub", score, center), spread))
+    score = scores[0]
+    if len(scores) > 1:  # the lower one, and where one is NaN, the other
+        first, second = scores
+        second_or_lower = graph.add("Min", first, second)
+        score = graph.add("Where", graph.add("IsNaN", first), second, second_or_lower)
+    score, decision = (
+        tensors.hide(graph.cast(each, np.float32))
+        for each in (score, graph.add("Sub", score, np.float64(detector.offset_)))
+    )
+    threshold = graph.add("Identity", np.float32(detector.offset_))
+    return {"score": (score, ["n"]), "threshold": (threshold, []), "decision": (decision, ["n"])}
+
+
+def _distance(graph, codes, center, precision):
+    """Mahalanobis distance of codes (n, L) from the center (L,): (n,) float64."""
+    difference = graph.add("Sub", graph.cast(codes, np.float64), center)  # (n, L)
+    products = graph.add("Mul", graph.add("MatMul", difference, precision), difference)
+    squares = graph.add("ReduceSum", products, [1], keepdims=0)
+    return graph.add("Sqrt", graph.add("Max", squares, np.float64(0)))  # rounding goes below zero
+
+
+OUTPUTS = {
+    LSTMAutoencoderTransformer: _transformer_outputs,
+    LSTMAutoencoderClassifier: _classifier_outputs,
+    LSTMAutoencoderDetector: _detector_outputs,
+}
 
 
 class Tensors:
@@ -131,9 +256,13 @@ class Tensors:
         Where they are added.
 
     model : FittedModel
+
+    as_trained : bool, default=False
+        Whether the encoder reads what it reads in training: with a predicting decoder not the last
+        ``horizon`` steps.
     """
 
-    def __init__(self, graph, model):
+    def __init__(self, graph, model, as_trained=False):
         self.graph, self.model, self.architecture = graph, model, model.architecture
         self.operations = OnnxOperations(graph, model.architecture, model.weights)
         self.network = network_of(model.architecture)
@@ -146,16 +275,57 @@ class Tensors:
             is_there = graph.add("Not", graph.add("IsNaN", "x"))
             self.observed = graph.add("And", self.real, is_there)  # (n, T, F)
         self.refused = self._refuse()
+        self.all_observed = self.observed
+        if as_trained and "predict" in model.architecture.decoders:
+            self._leave_out_the_target()
 
     def encoder(self):
         """{name: (tensor, shape)} of the code, what a scaling appends included."""
+        return {"code": (self.hide(self.code(), [1]), ["n", self.model.n_columns])}
+
+    def code(self, width=None):
+        """(n, C), what is appended included, or the first ``width`` columns of it."""
         scaled, statistics = self._scale()
         arguments = *self._frames(scaled), self.model.append_states
         parts = self.network.encoder.encode_parts(*arguments)
         if statistics is not None:
             parts.insert(1, statistics)
         code = self.graph.add("Concat", *parts, axis=1)
-        return {"code": (self._hide(code, [1]), ["n", self.model.n_columns])}
+        return code if width is None else self.graph.add("Slice", code, [0], [width], [1])
+
+    def errors(self):
+        """Mean error of each sequence, of the decoder that comes first: (n,) float64.
+
+        NaN where its target has no observed value.
+        """
+        graph, task, horizon = self.graph, self.architecture.decoders[0], self.model.horizon
+        scaled = target = self._scale()[0]
+        code = self.network.encoder.encode(*self._frames(scaled))
+        n_steps, lengths, observed = self.n_steps, self.lengths, self.observed
+        if TASKS[task].follows and horizon is None:
+            n_steps, lengths = (graph.add("Sub", each, [1]) for each in (n_steps, lengths))
+            target, observed = (
+                graph.add("Slice", each, [1], [np.iinfo(np.int64).max], [1])
+                for each in (scaled, self.all_observed)
+            )
+        elif TASKS[task].follows:
+            n_steps = np.array([horizon])
+            lengths = graph.add("Expand", n_steps, graph.size(code, 0))
+            target, observed = (
+                _following(graph, each, self.lengths, horizon)
+                for each in (scaled, self.all_observed)
+            )
+        output = self._decode(task, code, n_steps, lengths)
+        values = (graph.cast(each, np.float64) for each in (target, output))
+        error = _loss(graph, graph.add("Sub", *values), self.model.loss)
+        each = np.ones((1, 1, self.architecture.n_features))
+        total, count = (
+            graph.add(
+                "ReduceSum", graph.add("Where", observed, of, np.float64(0)), [1, 2], keepdims=0
+            )
+            for of in (error, each)
+        )
+        return graph.add("Div", total, count)
 
     def autoencoder(self):
         """{name: (tensor, shape)} of the outputs of the decoders."""
@@ -173,6 +343,7 @@ class Tensors:
                 n_steps, size = np.array([horizon]), horizon
                 lengths = graph.add("Expand", n_steps, graph.size(code, 0))
             output = self._decode(name, code, n_steps, lengths)
+            output = self.hide(self._to_units(output, n_steps, lengths), [1, 2])
             outputs[task.onnx_name] = (output, ["n", size, self.architecture.n_features])
         return outputs
 
@@ -181,7 +352,8 @@ class Tensors:
     def _frames(self, scaled):
         """What the encoder is called with: operations, series and lengths in frames."""
         graph, architecture = self.graph, self.architecture
-        parts = [graph.add("Where", self.observed, scaled, np.float32(0))]  # (n, T, F)
+        readable = graph.add("Clip", scaled, np.float32(-LARGEST), np.float32(LARGEST))
+        parts = [graph.add("Where", self.observed, readable, np.float32(0))]  # (n, T, F)
         if architecture.tells_missing:
             parts.append(graph.cast(self.observed, np.float32))
         elif architecture.patch_size > 1:
@@ -196,19 +368,24 @@ class Tensors:
         """
         graph = self.graph
         unreadable = graph.add("Or", graph.add("IsNaN", "x"), graph.add("IsInf", "x"))
-        is_broken = self._any(graph.add("And", self.observed, unreadable))
-        return graph.add("Or", is_broken, graph.add("Not", self._any(self.observed)))
+        is_broken = _any(graph, graph.add("And", self.observed, unreadable))
+        return graph.add("Or", is_broken, graph.add("Not", _any(graph, self.observed)))
 
-    def _any(self, values):
-        """(n, T, F) or (n, T, 1) bool -> (n,) bool."""
-        numbers = self.graph.cast(values, np.float32)
-        return self.graph.cast(
-            self.graph.add("ReduceMax", numbers, axes=[1, 2], keepdims=0), np.bool_
-        )
+    def _leave_out_the_target(self):
+        """The encoder reads all but the last steps; sequences that are too short are refused."""
+        graph, horizon = self.graph, self.model.horizon
+        least = np.int64(2 if horizon is None else horizon + 1)
+        is_short = graph.add("Less", self.lengths, least)
+        self.refused = graph.add("Or", self.refused, is_short)
+        if horizon is not None:
+            self.lengths = graph.add("Max", graph.add("Sub", self.lengths, [horizon]), np.int64(0))
+            read = graph.add("Transpose", graph.mask(self.n_steps, self.lengths), perm=[1, 0])
+            self.real = graph.add("Unsqueeze", read, [2])  # (n, T, 1)
+            self.observed = graph.add("And", self.observed, self.real)
 
-    def _hide(self, values, axes):
-        """NaN in place of what was made of refused sequences."""
-        refused = self.graph.add("Unsqueeze", self.refused, axes)
+    def hide(self, values, axes=()):
+        """NaN in place of what was made of refused sequences; ``axes`` are those but the first."""
+        refused = self.graph.add("Unsqueeze", self.refused, axes) if axes else self.refused
         return self.graph.add("Where", refused, np.float32(np.nan), values)
 
     def _scale(self):
@@ -223,7 +400,7 @@ class Tensors:
         if self.model.scaling.kind is not None:
             mean, scale = self.moments
             values = graph.add("Div", graph.add("Sub", values, mean), scale)
-        return graph.cast(graph.add("Clip", values, -LARGEST, LARGEST), np.float32), statistics
+        return graph.cast(graph.add("Clip", values, *FLOAT32_RANGE), np.float32), statistics
 
     def _statistics(self, values):
         """Statistics (n, 2 * F) float32 of each sequence, its mean and deviation (n, 1, F)."""
@@ -255,12 +432,9 @@ class Tensors:
             steps = graph.add("Reshape", graph.add("Pad", steps, ends), shape)
         return graph.add("Transpose", steps, perm=[1, 0, 2])
 
-    def _to_steps(self, frames, n_steps, lengths):
-        """(K, n, P * F) -> (n, T, F) in original units, NaN from ``lengths`` (n,) on."""
+    def _to_units(self, values, n_steps, lengths):
+        """(n, T, F) in original units, NaN from ``lengths`` (n,) on."""
         graph = self.graph
-        rows = graph.add("Transpose", frames, perm=[1, 0, 2])
-        steps = graph.add("Reshape", rows, [0, -1, self.architecture.n_features])
-        values = graph.add("Slice", steps, [0], n_steps, [1])
         if self.model.scaling.kind is not None:
             mean, scale = self.moments
             values = graph.add("Mul", graph.cast(values, np.float64), scale)
@@ -271,15 +445,44 @@ class Tensors:
         return graph.add("Where", real, values, np.float32(np.nan))
 
     def _decode(self, task, code, n_steps, lengths):
-        """(n, C), (1,), (n,) -> (n, T, F) in original units."""
+        """(n, C), (1,), (n,) -> scaled values (n, T, F), any from ``lengths`` (n,) on."""
         decoder = self.network.decoders[task]
         frames = decoder.decode(self.operations, code, self._n_frames(n_steps))
         if self.architecture.reverses(task):
             n_frames = self._n_frames(lengths)
             frames = self.graph.add("ReverseSequence", frames, n_frames, time_axis=0, batch_axis=1)
-        return self._hide(self._to_steps(frames, n_steps, lengths), [1, 2])
+        rows = self.graph.add("Transpose", frames, perm=[1, 0, 2])
+        steps = self.graph.add("Reshape", rows, [0, -1, self.architecture.n_features])
+        return self.graph.add("Slice", steps, [0], n_steps, [1])
 
     def _n_frames(self, n_steps):
         """Frames that hold ``n_steps`` steps, int64."""
         patch = self.architecture.patch_size
         return self.graph.add("Div", self.graph.add("Add", n_steps, [patch - 1]), [patch])
+
+
+def _loss(graph, difference, loss):
+    """Error of each value, as `sequences.scoring.LOSSES` has it."""
+    size = graph.add("Abs", difference)
+    if loss == "mae":
+        return size
+    square = graph.add("Mul", difference, difference)
+    if loss == "mse":
+        return square
+    linear = graph.add("Sub", size, np.float64(0.5))
+    is_small = graph.add("LessOrEqual", size, np.float64(1))
+    return graph.add("Where", is_small, graph.add("Mul", square, np.float64(0.5)), linear)
+
+
+def _any(graph, values):
+    """(n, T, F) or (n, T, 1) bool -> (n,) bool."""
+    numbers = graph.cast(values, np.float32)
+    return graph.cast(graph.add("ReduceMax", numbers, axes=[1, 2], keepdims=0), np.bool_)
+
+
+def _following(graph, steps, lengths, horizon):
+    """(n, T, D), (n,) -> (n, H, D): the steps after the first ``lengths``."""
+    place = graph.add("Add", graph.add("Unsqueeze", lengths, [1]), np.arange(horizon))
+    last = graph.add("Sub", graph.size(steps, 1), [1])
+    place = graph.add("Unsqueeze", graph.add("Min", place, last), [2])  # (n, H, 1)
+    return graph.add("GatherND", steps, place, batch_dims=1)

@@ -1,5 +1,7 @@
 """An exported file says what the transformer says, in a runtime that knows nothing of it."""
 
+import io
+import json
 import os
 import subprocess
 import sys
@@ -9,10 +11,21 @@ import onnx
 import onnxruntime
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from sklearn_lstmae import LSTMAutoencoderTransformer, export_onnx, save
+from sklearn_lstmae import (
+    LSTMAutoencoderClassifier,
+    LSTMAutoencoderDetector,
+    LSTMAutoencoderTransformer,
+    export_onnx,
+    save,
+)
 from sklearn_lstmae import _file_container as container
 from sklearn_lstmae.training.state import TrainingProgress, TrainingState
 
@@ -62,6 +75,10 @@ CASES = {
         "patch_size": 2,
     },
     "predict": {"objective": "predict"},
+    "predict 2, missing": {"objective": "predict", "horizon": 2, "missing": "mask"},
+    "mae": {"loss": "mae"},
+    "huber": {"loss": "huber"},
+    "states appended": {"append_states": True},
     "composite": {"objective": "composite", "horizon": 3, "scaling": "sequence"},
     "composite, conditional": {
         "objective": "composite",
@@ -278,10 +295,179 @@ def test_an_unfitted_transformer_is_refused(tmp_path):
         export_onnx(make(), tmp_path / "model.onnx")
 
 
-@pytest.mark.parametrize("wrong", [None, LSTMAutoencoderTransformer, make_pipeline(make())])
-def test_what_is_no_transformer_is_refused(wrong, tmp_path):
-    with pytest.raises(TypeError, match=r"takes an LSTMAutoencoderTransformer\. Got "):
+@pytest.mark.parametrize("wrong", [None, LSTMAutoencoderTransformer, PCA(), FrozenEstimator(PCA())])
+def test_what_is_none_of_ours_is_refused(wrong, tmp_path):
+    message = "takes one of LSTMAutoencoderTransformer, .*Classifier, LSTMAutoencoderDetector. Got "
+    with pytest.raises(TypeError, match=message):
         export_onnx(wrong, tmp_path / "model.onnx")
+
+
+def test_of_a_pipeline_or_a_search_the_part_to_export_is_named(tmp_path):
+    pipeline = make_pipeline(make(), StandardScaler(), LogisticRegression())
+    message = (
+        r"'standardscaler': 'StandardScaler', .*, pipeline\[name\]: what the others do, such as"
+    )
+    with pytest.raises(TypeError, match=message):
+        export_onnx(pipeline, tmp_path / "model.onnx")
+    search = GridSearchCV(make(), {"latent_dim": [2]})
+    search.best_estimator_ = make()
+    with pytest.raises(TypeError, match="Of a search, export best_estimator_"):
+        export_onnx(search, tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("kind", [LSTMAutoencoderClassifier, LSTMAutoencoderDetector])
+def test_parts_are_of_a_transformer_only(kind, cases, tmp_path):
+    estimator = kind(FrozenEstimator(cases("default").model))
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
+        export_onnx(estimator, tmp_path / "model.onnx")
+    if kind is LSTMAutoencoderDetector:
+        estimator.fit(CUBE)
+    else:
+        estimator.weights_ = []
+    message = rf"part='autoencoder' is of a transformer only, and a {kind.__name__} has one"
+    with pytest.raises(ValueError, match=message):
+        export_onnx(estimator, tmp_path / "model.onnx", part="autoencoder")
+    with pytest.raises(ValueError, match=r"part='all' is not one of"):
+        export_onnx(estimator, tmp_path / "model.onnx", part="all")
+    assert not list(tmp_path.iterdir())
+
+
+# Classifiers and detectors ---------------------------------------------------------------
+
+
+def classify(case, labels, **parameters):
+    """A classifier with drawn weights, not all of them large."""
+
+    def draw_small(objective, *arguments, **options):
+        progress = draw(objective)
+        return TrainingProgress(progress.state, [w / 3 for w in progress.weights], 1, {"loss": [1]})
+
+    parameters = {"epochs": 1, "random_state": 0} | parameters
+    classifier = LSTMAutoencoderClassifier(FrozenEstimator(case.model), **parameters)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sklearn_lstmae.training.loop.train", draw_small)
+        return classifier.fit(case.rows, labels)
+
+
+CLASSIFIED = {
+    "default": (["a", "b", "c"], True),
+    "frames of 3": ([True, False, False], True),
+    "missing, sequences scaled": ([3, 1, 2], True),
+    "composite": ([0.0, 1.0, 1.0], False),
+    "states appended": (np.array(["2024", "2025", "2026"], "M8[D]"), True),
+    "variational": ([5, 7, 7], True),
+}
+
+
+@pytest.mark.parametrize("name", CLASSIFIED)
+def test_a_classifier_gives_its_probabilities(name, cases, tmp_path):
+    labels, fine_tune = CLASSIFIED[name]
+    case, path = cases(name), tmp_path / "classifier.onnx"
+    classifier = classify(case, np.array(labels)[np.arange(6) % 3], fine_tune=fine_tune)
+    export_onnx(classifier, path)
+    onnx.checker.check_model(path, full_check=True)
+    expected = classifier.predict_proba(case.rows)
+    assert np.ptp(expected) > 0.1
+    close(run(path, case.x, MASK), {"probabilities": expected})
+    session = onnxruntime.InferenceSession(path)
+    [output] = session.get_outputs()
+    assert output.shape == ["n", len(classifier.classes_)]
+    names = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+    assert_array_equal(np.array(names, classifier.classes_.dtype), classifier.classes_)
+    assert names == [str(each) if name == "states appended" else each for each in names]
+
+
+def detect(model, **parameters):
+    parameters = {"contamination": 0.3, "random_state": 0, "cv": 2} | parameters
+    return LSTMAutoencoderDetector(FrozenEstimator(model), **parameters)
+
+
+def judged(detector, X):
+    """What a detector says, by name of output."""
+    return {
+        "score": detector.score_samples(X),
+        "threshold": detector.offset_,
+        "decision": detector.decision_function(X),
+    }
+
+
+DETECTED = [
+    "default", "frames of 3", "frames longer than T", "both ways, stacked", "missing",
+    "missing, sequences scaled", "sequences scaled", "conditional", "predict", "composite",
+    "composite, conditional", "predict 2, missing", "mae", "huber", "states appended",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("score_from", ["reconstruction", "code", "both"])
+@pytest.mark.parametrize("name", DETECTED)
+def test_a_detector_gives_scores_and_threshold(name, score_from, cases, tmp_path):
+    case, path = cases(name), tmp_path / "detector.onnx"
+    detector = detect(case.model, score_from=score_from).fit(case.rows)
+    export_onnx(detector, path)
+    onnx.checker.check_model(path, full_check=True)
+    expected = judged(detector, case.rows)
+    assert np.ptp(expected["score"]) > 1e-2
+    outputs = run(path, case.x, MASK)
+    assert outputs.keys() == expected.keys()
+    for key, output in outputs.items():
+        assert output.dtype == np.float32
+        assert_allclose(output, expected[key], rtol=1e-4, atol=1e-4, err_msg=key)
+    if name in ["default", "composite, conditional"]:  # alone and with garbage on the padding
+        alone = run(path, case.x[1:2, :5], MASK[1:2, :5])
+        assert_allclose(alone["score"], outputs["score"][1:2], rtol=1e-6)
+        dirty = np.where(MASK[:, :, np.newaxis], case.x, np.float32(np.inf))
+        assert_array_equal(run(path, dirty, MASK)["score"], outputs["score"])
+
+
+def test_a_threshold_of_minus_infinity_finds_nothing(cases, tmp_path):
+    case, path = cases("default"), tmp_path / "detector.onnx"
+    detector = detect(case.model, threshold="conformal", contamination=0.05)
+    with pytest.warns(UserWarning, match="finds nothing"):
+        detector.fit(case.rows)
+    export_onnx(detector, path)
+    outputs = run(path, case.x, MASK)
+    assert outputs["threshold"] == -np.inf
+    assert_array_equal(outputs["decision"], np.full(6, np.inf))
+
+
+def test_what_a_detector_refuses_or_cannot_judge_is_nan(cases, tmp_path):
+    case, path = cases("predict 2, missing"), tmp_path / "detector.onnx"
+    both, errors = (
+        detect(case.model, score_from=score_from).fit(case.rows)
+        for score_from in ("both", "reconstruction")
+    )
+    x, mask = case.x.copy(), MASK.copy()
+    mask[2] = np.arange(7) < 2  # nothing is left to read
+    x[3, 5:] = np.nan  # nothing of the target is there
+    x[4, 1, 0] = np.inf
+    rows = [x[0], x[3]]
+    export_onnx(errors, path)
+    outputs = run(path, x, mask)
+    assert_array_equal(np.isnan(outputs["decision"]), [False, False, True, True, True, False])
+    export_onnx(both, path)
+    outputs = run(path, x, mask)
+    assert_array_equal(np.isnan(outputs["score"]), [False, False, True, False, True, False])
+    assert_allclose(outputs["score"][[0, 3]], both.score_samples(rows), rtol=1e-4)
+
+
+def test_a_value_far_off_is_judged_as_large_as_it_is(cases, tmp_path):
+    model, path = cases("default").model, tmp_path / "detector.onnx"
+    detector = detect(model).fit(CUBE)
+    far = CUBE.copy()
+    far[1, 2, 0], far[2, 3, 1] = 1e6, -1e18
+    export_onnx(detector, path)
+    outputs = run(path, far, np.ones_like(MASK))
+    assert_allclose(outputs["score"], detector.score_samples(far), rtol=1e-4)
+
+
+def test_a_file_object_and_a_frozen_estimator_are_as_good(cases, tmp_path):
+    for estimator in (cases("default").model, detect(cases("default").model).fit(CUBE)):
+        file, path = io.BytesIO(), tmp_path / "model.onnx"
+        export_onnx(FrozenEstimator(estimator), file)
+        export_onnx(estimator, path)
+        assert file.getvalue() == path.read_bytes()
+    with pytest.raises(TypeError, match="is a file of text"):
+        export_onnx(estimator, io.StringIO())
 
 
 def test_without_onnx_the_extra_is_named(cases, tmp_path, monkeypatch):
