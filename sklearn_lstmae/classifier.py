@@ -36,14 +36,18 @@ from sklearn_lstmae.inference.coder import ClassScores
 from sklearn_lstmae.sequences.batch import join
 from sklearn_lstmae.sequences.validation import SequenceSpec, check_same_layout, check_sequences
 from sklearn_lstmae.training.plan import TrainingPlan
-from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
+from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, OptionalAutoencoderMixin
 
 # What scikit-learn knows of the columns of X.
 COLUMNS = ("n_features_in_", "feature_names_in_")
 
 
 class LSTMAutoencoderClassifier(
-    PickledWithVersionsMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
+    PickledWithVersionsMixin,
+    CallbackSupportMixin,
+    OptionalAutoencoderMixin,
+    ClassifierMixin,
+    BaseEstimator,
 ):
     """Tell the classes of sequences, of which few need to have a label.
 
@@ -56,9 +60,10 @@ class LSTMAutoencoderClassifier(
     ----------
     autoencoder : LSTMAutoencoderTransformer, FrozenEstimator or None, default=None
         A clone of it is pre-trained on the sequences of ``fit``. None is one with default
-        parameters. A `sklearn.frozen.FrozenEstimator` around a fitted one is used as it is; it is
-        never changed. Its ``optimizer``, ``clipnorm``, ``dropout`` and ``noise`` are those of the
-        classifier's training, too.
+        parameters, which `set_params` and searches change as those of an explicit one:
+        ``autoencoder__latent_dim=8``. A `sklearn.frozen.FrozenEstimator` around a fitted one is
+        used as it is; it is never changed. Its ``optimizer``, ``clipnorm``, ``dropout`` and
+        ``noise`` are those of the classifier's training, too.
 
     fine_tune : bool, default=True
         The encoder learns with the head. False: only the head does, from codes that stay as they

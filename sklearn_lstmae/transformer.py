@@ -2,6 +2,7 @@
 
 from numbers import Real
 from os import PathLike
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -816,3 +817,27 @@ class LSTMAutoencoderTransformer(
                 f"{type(self).__name__} has learned to decode: choose its objective accordingly."
             )
         return tasks[0] if task is None else task
+
+
+class OptionalAutoencoderMixin:
+    """Parameters of an estimator whose ``autoencoder`` is one with defaults where it is None."""
+
+    autoencoder: Any
+
+    def set_params(self, **params):
+        """Set parameters, those of the autoencoder as ``autoencoder__<name>``.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name. One of the autoencoder turns ``autoencoder=None`` into an explicit
+            LSTMAutoencoderTransformer.
+
+        Returns
+        -------
+        self : estimator
+            With these parameters.
+        """
+        if self.autoencoder is None and any(name.startswith("autoencoder__") for name in params):
+            params = {"autoencoder": LSTMAutoencoderTransformer(), **params}
+        return super().set_params(**params)  # type: ignore[misc]

@@ -12,11 +12,21 @@ from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, TimeSeriesSplit
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    LeaveOneGroupOut,
+    TimeSeriesSplit,
+)
 from sklearn.utils import get_tags
 
 from helpers import layouts, make_transformer, ragged, take
-from sklearn_lstmae import LSTMAutoencoderDetector, LSTMAutoencoderTransformer
+from sklearn_lstmae import (
+    LSTMAutoencoderClassifier,
+    LSTMAutoencoderDetector,
+    LSTMAutoencoderTransformer,
+)
 from sklearn_lstmae.fitting.seeds import draw_seed
 
 RNG = np.random.default_rng(0)
@@ -231,6 +241,7 @@ def test_too_few_sequences_for_the_contamination_are_named(frozen_model):
     ):
         detector.fit(CUBE[:8])
     assert detector.offset_ == -np.inf
+    assert_array_equal(detector.decision_function(CUBE), np.full(N, np.inf))
     assert (detector.predict(CUBE) == 1).all()
     assert_array_equal(np.isin(detector.p_values(CUBE) * 9, np.arange(1, 10)), True)
     assert np.isfinite(detector.fit(CUBE[:9]).offset_)
@@ -362,6 +373,34 @@ def test_clones_of_a_frozen_autoencoder_cannot_be_fitted(frozen_model):
         make(frozen_model, threshold="cv").fit(CUBE)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "later"),
+    [
+        ({"missing": "mask"}, {"missing": "error"}),
+        ({}, {"objective": "predict", "horizon": 9}),
+        ({"objective": "predict", "horizon": 2}, {"horizon": 9}),
+        ({"objective": "composite", "horizon": 2}, {"horizon": None, "objective": "reconstruct"}),
+        ({"scaling": "sequence"}, {"scaling": None, "loss": "mae"}),
+    ],
+    ids=["missing", "objective", "horizon", "both", "scaling"],
+)
+def test_what_a_frozen_autoencoder_was_fitted_with_decides(parameters, later):
+    X = np.where(CUBE > 6, np.nan, CUBE) if "missing" in parameters else CUBE
+    autoencoder = frozen(X, **parameters)
+    expected = make(autoencoder).fit(X)
+    before = expected.decision_function(X)
+    autoencoder.estimator.set_params(**later)
+    assert_array_equal(make(autoencoder).fit(X).decision_function(X), before)
+    assert_array_equal(expected.decision_function(X), before)
+
+
+def test_a_frozen_autoencoder_refuses_what_is_too_short_for_its_horizon():
+    autoencoder = frozen(CUBE, objective="predict", horizon=2)
+    autoencoder.estimator.set_params(horizon=1)
+    with pytest.raises(ValueError, match=r"Sequence 3 of X has 2 timesteps, .* horizon=2 needs"):
+        make(autoencoder).fit([*CUBE[:3], CUBE[3, :2]])
+
+
 def test_a_frozen_autoencoder_must_be_fitted():
     with pytest.raises(NotFittedError):
         make(FrozenEstimator(make_autoencoder())).fit(CUBE)
@@ -403,6 +442,27 @@ def test_later_parameters_change_nothing_until_the_next_fit():
     detector.fit(CUBE)
     assert detector.autoencoder_.n_epochs_ == 3
     assert (detector.predict(CUBE) == -1).sum() == N / 2
+
+
+@pytest.mark.parametrize("kind", [LSTMAutoencoderDetector, LSTMAutoencoderClassifier])
+def test_parameters_of_a_default_autoencoder_can_be_set(kind):
+    estimator = kind().set_params(autoencoder__latent_dim=3, random_state=4)
+    assert estimator.autoencoder.get_params() == LSTMAutoencoderTransformer(3).get_params()
+    assert estimator.random_state == 4
+    assert clone(kind()).set_params(random_state=1).autoencoder is None
+    given = kind().set_params(autoencoder=make_autoencoder(), autoencoder__epochs=7).autoencoder
+    assert given.get_params() == make_autoencoder(epochs=7).get_params()
+    with pytest.raises(ValueError, match="Invalid parameter 'zzz' for estimator LSTMAutoencoderTr"):
+        kind().set_params(autoencoder__zzz=3)
+
+
+def test_a_search_over_a_default_autoencoder_finds_its_way():
+    names = {"epochs": [1], "hidden_units": [(3,)], "latent_dim": [1, 2]}
+    grid = {f"autoencoder__{name}": values for name, values in names.items()}
+    y = np.where(np.arange(N) % 4, 1, -1)
+    search = GridSearchCV(LSTMAutoencoderDetector(), grid, cv=2, scoring="roc_auc").fit(CUBE, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_estimator_.autoencoder_.latent_dim in (1, 2)
 
 
 def test_a_fit_on_other_data_replaces_everything():
