@@ -49,7 +49,10 @@ class PickledWithVersionsMixin:
         changes = [
             f"{name} {pickled[name]} (now {installed[name]})"
             for name in PICKLED_BY
-            if name in pickled and pickled[name] != installed[name]
+            if name in pickled
+            and pickled[name] != installed[name]
+            # Without Keras nothing is trained, and inference does not need it.
+            and None not in (pickled[name], installed[name])
         ]
         if changes:
             warnings.warn(

@@ -202,7 +202,7 @@ class LSTMAutoencoderTransformer(
         Go on from the last checkpoint in ``checkpoint_dir``, if there is one, and end with the
         same bits as a `fit` that was never interrupted. Parameters, sequences, the seed and
         versions must be those of the interrupted fit; with ``random_state=None`` its seed is
-        taken.
+        taken. It does not train for more ``epochs`` than that fit had: ``warm_start`` does.
 
     warm_start : bool, default=False
         `fit` goes on from the fitted weights, if there are any, with a learning rate that rises

@@ -33,6 +33,12 @@ LOCK = ".sklearn_lstmae-lock"
 # Parameters that do not change what is trained. The seed stands for random_state.
 IRRELEVANT = {"append_states", "checkpoint_dir", "resume", "warm_start", "random_state", "verbose"}
 
+# Parameter that a user may want to change between the parts of a fit -> how else to.
+ADVICE = {
+    "epochs": "To train longer, let that fit end with its epochs, then fit with warm_start=True and "
+    "without resume: the learning rates of all epochs depend on how many there are. "
+}
+
 # Packages of another version may make other bits.
 SAME_BITS = ("sklearn_lstmae", "numpy", "keras", "tensorflow")
 
@@ -121,8 +127,8 @@ class Checkpoints:
                 raise ValueError(
                     f"The checkpoint {path} is of a fit whose {name} is {theirs!r}, not {value!r}: "
                     "resume=True goes on with the same parameters, sequences and random_state "
-                    "only. Restore them, choose another checkpoint_dir, or begin anew with "
-                    "resume=False."
+                    f"only. {ADVICE.get(name, '')}Restore them, choose another checkpoint_dir, or "
+                    "begin anew with resume=False."
                 )
         self._last = path
         return _unpack(arrays, content), job

@@ -279,6 +279,17 @@ def test_a_fit_with_another_parameter_is_refused(message, change, of_seed_zero):
     assert [(of_seed_zero / name).read_bytes() for name in names_in(of_seed_zero)] == kept
 
 
+@pytest.mark.parametrize("epochs", [3, 9])
+def test_for_other_epochs_the_way_is_named(epochs, of_seed_zero):
+    model = make(of_seed_zero, resume=True, epochs=epochs)
+    with pytest.raises(
+        ValueError, match=r"only\. To train longer, .* with warm_start=True and with"
+    ):
+        model.fit(X)
+    model.set_params(epochs=4).fit(X)
+    assert model.set_params(warm_start=True, resume=False, epochs=1).fit(X).n_epochs_ == 5
+
+
 @pytest.mark.parametrize(
     ("message", "data"),
     [

@@ -664,6 +664,20 @@ def test_a_pickle_of_other_versions_warns_naming_both(package, pickled, plain, m
     assert_same(loaded, plain)
 
 
+@pytest.mark.parametrize("is_opened_without", [True, False])
+def test_a_pickle_opened_or_made_without_keras_does_not_warn(
+    is_opened_without, pickled, careful, monkeypatch
+):
+    without = _versions.versions() | {"keras": None, "tensorflow": None}
+    if not is_opened_without:
+        monkeypatch.setattr(_versions, "versions", lambda: without)
+    open_pickle = pickled(careful)
+    monkeypatch.undo()
+    if is_opened_without:
+        monkeypatch.setattr(_versions, "versions", lambda: without)
+    assert_same(open_pickle(), careful)
+
+
 def test_a_package_that_is_not_installed_has_no_version():
     assert _versions._installed("no package has this name") is None
 
