@@ -35,8 +35,8 @@ IRRELEVANT = {"append_states", "checkpoint_dir", "resume", "warm_start", "random
 
 # Parameter that a user may want to change between the parts of a fit -> how else to.
 ADVICE = {
-    "epochs": "To train longer, let that fit end with its epochs, then fit with warm_start=True and "
-    "without resume: the learning rates of all epochs depend on how many there are. "
+    "epochs": "To train longer, let that fit end with its epochs, then fit with warm_start=True "
+    "and without resume: the learning rates of all epochs depend on how many there are. "
 }
 
 # Packages of another version may make other bits.
