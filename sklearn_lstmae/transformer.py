@@ -156,7 +156,10 @@ class LSTMAutoencoderTransformer(
         "feature": each feature is brought to mean 0 and deviation 1 by the observed values of
         ``fit``. "sequence": each sequence is, by its own mean and deviation per feature, which
         are appended to the code as 2 F further columns (means, log-deviations), so that the
-        inverse is exact. None: values enter as they are.
+        inverse is exact up to the rounding of a code to float32. The deviation of a sequence that
+        is constant up to rounding counts as a tenth of the smallest deviation of a sequence of
+        ``fit``, so that a constant sequence is the least lively in any unit. None: values enter as
+        they are.
 
     missing : {"error", "mask"}, default="error"
         "error": NaN is refused. "mask": NaN is a missing value, which enters neither the loss
@@ -251,12 +254,14 @@ class LSTMAutoencoderTransformer(
 
     mean_, scale_ : ndarray of shape (F,)
         Mean and deviation of the observed values of ``fit``, feature by feature, as
-        ``scaling="feature"`` uses them. ``scale_`` is 1 with any other scaling, and ``mean_`` is
-        0 with ``scaling="sequence"``.
+        ``scaling="feature"`` uses them. The deviation of a feature that is constant up to rounding
+        counts as at least 1, as in `sklearn.preprocessing.StandardScaler`. With
+        ``scaling="sequence"``, ``scale_`` is what the deviation of a constant sequence counts as:
+        a tenth of the smallest deviation of a sequence of ``fit`` that is not constant, 1 if all
+        are. It is 1 with None.
 
     var_, n_observed_ : ndarray of shape (F,)
-        Variance and number of the observed values that ``mean_`` is the mean of; 0 with
-        ``scaling="sequence"``.
+        Variance and number of the observed values that ``mean_`` is the mean of.
 
     n_timesteps_ : int
         Longest sequence of ``fit``, or of all calls of `partial_fit`.
@@ -559,7 +564,7 @@ class LSTMAutoencoderTransformer(
 
         Returns
         -------
-        sequences : ndarray of shape (N, T) or (N, T, F), float32, or list of (T_i, F)
+        sequences : ndarray of shape (N, T) or (N, T, F), float64, or list of (T_i, F)
             In the layout and the units of ``fit``; a list where lengths differ. With
             ``objective="predict"`` what the predicting decoder says, by default as many steps as
             it learned to say.
@@ -594,7 +599,7 @@ class LSTMAutoencoderTransformer(
 
         Returns
         -------
-        sequences : ndarray or list of ndarrays, float32
+        sequences : ndarray or list of ndarrays, float64
             In the layout and units of X, and for "reconstruct" in its lengths; NaN on the padding
             of an array.
         """
@@ -604,7 +609,7 @@ class LSTMAutoencoderTransformer(
         sequences = reader.sequences
         _, lengths = TASKS[task].span(sequences.lengths, reader.horizon)
         width = TASKS[task].width(sequences.width, reader.horizon)
-        result = np.empty((len(reader), width, sequences.n_features), np.float32)
+        result = np.empty((len(reader), width, sequences.n_features))
 
         def keep(rows, block, outputs):
             original = model.scaling.invert(outputs[task], block.statistics)[:, :width]
@@ -631,7 +636,7 @@ class LSTMAutoencoderTransformer(
 
         Returns
         -------
-        forecast : ndarray of shape (N, H, F), float32, or list of (H_i, F) with ``until``
+        forecast : ndarray of shape (N, H, F), float64, or list of (H_i, F) with ``until``
             In original units.
 
         Raises
@@ -641,7 +646,7 @@ class LSTMAutoencoderTransformer(
         """
         model = fitted_model(self)
         steps = check_steps(model, steps, until)
-        codes = model.coder.encode(model.read(self, X))
+        codes = model.coder.encode(model.read(self, X), dtype=np.float64)
         values = model.decode(codes, np.full(len(codes), steps), "predict")
         return values if until is None else [cut_after(row, until) for row in values]
 

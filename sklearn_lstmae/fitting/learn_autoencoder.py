@@ -10,12 +10,12 @@ from functools import partial
 import numpy as np
 
 from sklearn_lstmae.fitting.checkpoints import describe
-from sklearn_lstmae.fitting.model import FittedModel
+from sklearn_lstmae.fitting.model import FittedModel, fitted_model
 from sklearn_lstmae.fitting.parameters import configure, make_plan
 from sklearn_lstmae.fitting.seeds import draw_seed, hold_out
 from sklearn_lstmae.inference.coder import Coder
 from sklearn_lstmae.network.wiring import network_of
-from sklearn_lstmae.sequences.scaling import Moments, observe, scaling_of
+from sklearn_lstmae.sequences.scaling import Moments, least_deviation, observe, scaling_of
 from sklearn_lstmae.sequences.summaries import Summary, learn_summary
 from sklearn_lstmae.training.state import TrainingProgress, TrainingState
 
@@ -85,7 +85,7 @@ def learn(estimator, sequences, report, *, goes_on=False, one_pass=False, checkp
 def _describe_model(estimator, sequences, goes_on, one_pass):
     """Fitted attributes that need no training."""
     configuration = configure(estimator, sequences)
-    moments = observe(estimator.scaling, sequences)
+    moments = observe(sequences)
     n_timesteps = sequences.n_timesteps
     if goes_on:
         configuration = _carry_configuration(estimator, configuration, one_pass)
@@ -177,7 +177,8 @@ def _earlier_moments(estimator):
             "that its scaling cannot be carried on. Use fit, with warm_start=True to keep its "
             "weights."
         )
-    return Moments(estimator.n_observed_, estimator.mean_, estimator.var_)
+    least = least_deviation(fitted_model(estimator).scaling)
+    return Moments(estimator.n_observed_, estimator.mean_, estimator.var_, least)
 
 
 def _begin(estimator, sequences, goes_on, checkpoints):

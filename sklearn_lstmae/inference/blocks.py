@@ -70,7 +70,7 @@ def row_blocks(architecture: Architecture, n_frames):
 
 def in_place(blocks, results, n_rows):
     """Results of blocks, each row where it belongs: (n_rows, ...)."""
-    whole = np.empty((n_rows, *results[0].shape[1:]), np.float32)
+    whole = np.empty((n_rows, *results[0].shape[1:]), results[0].dtype)
     for (rows, _), result in zip(blocks, results, strict=True):
         whole[rows] = result
     return whole

@@ -30,17 +30,18 @@ class Coder:
         self._network = network_of(architecture)
         self._operations = NumpyOperations(architecture, weights)
 
-    def encode(self, reader: FrameReader, append_states=False):
-        """Codes of all sequences: (N, C) float32.
+    def encode(self, reader: FrameReader, append_states=False, dtype=np.float32):
+        """Codes of all sequences: (N, C).
 
-        The statistics of a scaling are appended, then, if asked for, those of the states.
+        The statistics of a scaling are appended, then, if asked for, those of the states. float64
+        keeps all digits of the means among the statistics.
         """
 
         def encode_rows(rows, n_frames):
             block = reader.read(rows, n_frames)
             code, *states = self.encode_block(block.frames(block.past), append_states)
             scaling = [] if block.statistics is None else [block.statistics]
-            return np.hstack([code, *scaling, *states])
+            return np.hstack([code, *scaling, *states], dtype=dtype)
 
         blocks = row_blocks(self.architecture, reader.n_frames)
         return in_place(blocks, on_all_cores(encode_rows, blocks), len(reader))

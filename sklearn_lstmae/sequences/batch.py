@@ -4,6 +4,8 @@ import mmap
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as copy_with
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,11 +28,16 @@ class SequenceBatch:
 
     observed : ndarray of shape (N, T, F), dtype bool, or None
         False where a value is missing or padding. None means that nothing is missing.
+
+    resolution : float, default=that of float64
+        Relative rounding of the values where they come from, coarser than `values` shows if
+        these were float32 and are read as float64.
     """
 
     values: np.ndarray
     lengths: np.ndarray
     observed: np.ndarray | None = None
+    resolution: float = float(np.finfo(np.float64).eps)
 
     @property
     def n_sequences(self) -> int:
@@ -109,6 +116,15 @@ class Sequences:
     def __len__(self) -> int:
         return self.n_sequences
 
+    @cached_property
+    def resolution(self) -> float:
+        """Relative rounding of the coarsest dtype of the source; integers have that of float64."""
+        arrays = self.source if isinstance(self.source, list) else [self.source]
+        kinds = {np.dtype(array.dtype) for array in arrays}
+        return max(
+            float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps) for dtype in kinds
+        )
+
     def read(
         self,
         rows: slice | np.ndarray,
@@ -143,14 +159,14 @@ class Sequences:
         else:
             values = _crop_or_pad(read_rows(self.source, rows, dtype), n_timesteps)
 
-        batch = SequenceBatch(values, lengths)
+        batch = SequenceBatch(values, lengths, resolution=self.resolution)
         if not self.has_missing and (lengths == n_timesteps).all():
             return batch
         observed = batch.step_mask[:, :, np.newaxis]  # (N, T, 1)
         if self.has_missing:
             observed = observed & ~np.isnan(values)  # (N, T, F)
         values = np.where(observed, values, values.dtype.type(0))
-        return SequenceBatch(values, lengths, observed if self.has_missing else None)
+        return copy_with(batch, values=values, observed=observed if self.has_missing else None)
 
     def blocks(self, max_bytes: int = 2**24) -> Iterator[slice]:
         """Slices of consecutive rows, each of at most `max_bytes` as float32, or one row."""

@@ -49,7 +49,7 @@ class FrameBlock:
     starts : dict of ndarray of shape (N,)
         Step of the sequence, from 0, with which each target begins.
 
-    statistics : ndarray of shape (N, 2 * F) or None
+    statistics : ndarray of shape (N, 2 * F), dtype float64, or None
         Mean and log-deviation of each sequence, from a scaling by sequence.
 
     patch_size : int

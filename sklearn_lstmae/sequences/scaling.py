@@ -9,11 +9,21 @@ import numpy as np
 from sklearn_lstmae.sequences.batch import SequenceBatch, Sequences
 
 FLOAT32_MAX = np.finfo(np.float32).max
+EPS = np.finfo(np.float64).eps
+
+# A sequence without a deviation counts as less lively than the least lively one of fit, by this
+# share. A smaller one would make steps that a predicting decoder learns after a constant past,
+# and that are scaled by it too, outweigh all others.
+CONSTANT_SHARE = 0.1
+
+# Rounding grows with the number of values, up to so many: sums lose no digits here, and beyond
+# that a change of 1 on a level of 1e9 would count as rounding.
+MOST_ROUNDED = 2**17
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Mean and variance of each feature over the observed values of sequences read so far.
+    """Moments of each feature over the observed values of sequences read so far.
 
     Attributes
     ----------
@@ -22,29 +32,35 @@ class Moments:
 
     mean, variance : ndarray of shape (F,), dtype float64
         0 for a feature without any observed value.
+
+    least : ndarray of shape (F,), dtype float64
+        Smallest deviation of a sequence, those of constant sequences aside; infinite if there is
+        none.
+
+    resolution : float, default=that of float64
+        Relative rounding of the coarsest dtype among the sequences.
     """
 
     count: np.ndarray
     mean: np.ndarray
     variance: np.ndarray
+    least: np.ndarray
+    resolution: float = EPS
 
     @classmethod
     def of_nothing(cls, n_features: int) -> "Moments":
         """Moments before any value was observed."""
-        return cls(np.zeros(n_features, np.int64), np.zeros(n_features), np.zeros(n_features))
+        zeros = np.zeros(n_features)
+        return cls(zeros.astype(np.int64), zeros, zeros, np.full(n_features, np.inf))
 
     def merge(self, other: "Moments") -> "Moments":
-        """Moments of the values of both.
-
-        Chan, Golub and LeVeque (1979), "Updating formulae and a pairwise algorithm for computing
-        sample variances": moments about the mean are merged without cancellation.
-        """
-        count = self.count + other.count
-        share = other.count / np.maximum(count, 1)
-        shift = other.mean - self.mean
-        between = np.square(shift) * (1 - share)
-        variance = self.variance + (other.variance - self.variance + between) * share
-        return Moments(count, self.mean + shift * share, variance)
+        """Moments of the values of both."""
+        both = [(each.count, each.mean, each.variance) for each in (self, other)]
+        return Moments(
+            *_pool(*map(np.stack, zip(*both, strict=True)), axis=0),
+            np.minimum(self.least, other.least),
+            max(self.resolution, other.resolution),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +73,12 @@ class Scaling:
         "feature" scales by the moments below; "sequence" scales each sequence by its own; None
         leaves values as they are.
 
-    mean, scale : ndarray of shape (F,), dtype float64
-        Of the observed values of fit. Only the kind "feature" scales by them; "sequence" has
-        0 and 1, None has a scale of 1.
+    mean : ndarray of shape (F,), dtype float64
+        Mean of the observed values of fit. Only the kind "feature" subtracts it.
+
+    scale : ndarray of shape (F,), dtype float64
+        Deviation of the observed values of fit; for "sequence" what stands in place of a
+        sequence's deviation where that is zero or no more than rounding; 1 for None.
     """
 
     kind: str | None
@@ -90,8 +109,9 @@ class Scaling:
         scaled : SequenceBatch
             float32, clipped to its range; zero where not observed.
 
-        statistics : ndarray of shape (N, 2 * F), dtype float32, or None
-            For kind "sequence" the mean of each feature, then its log-deviation.
+        statistics : ndarray of shape (N, 2 * F), dtype float64, or None
+            For kind "sequence" the mean of each feature, with all its digits, then its
+            log-deviation, rounded to float32 as a code has it, so that the inverse agrees.
         """
         if self.kind is None:
             return copy_with(batch, values=batch.values.astype(np.float32, copy=False)), None
@@ -99,10 +119,10 @@ class Scaling:
         statistics = None
         mean, scale = self.mean, self.scale
         if self.kind == "sequence":
-            statistics = _sequence_statistics(batch.values, _leading(mask, seen))
-            mean, scale = _unpack(statistics)  # rounded as stored, so that the inverse agrees
+            statistics = self._statistics(batch, _leading(mask, seen))
+            mean, scale = _unpack(statistics)
         difference = np.subtract(batch.values, mean, dtype=np.float64)
-        scaled = _to_float32(np.where(mask, difference / scale, 0.0))
+        scaled = _clip(np.where(mask, difference / scale, 0.0)).astype(np.float32)
         return copy_with(batch, values=scaled), statistics
 
     def invert(self, values: np.ndarray, statistics: np.ndarray | None = None) -> np.ndarray:
@@ -118,35 +138,60 @@ class Scaling:
 
         Returns
         -------
-        values : ndarray of shape (N, T, F), dtype float32
-            Clipped to the range of float32.
+        values : ndarray of shape (N, T, F), dtype float64
+            Clipped to the range of float32, beyond which no sequence is accepted.
         """
         if self.kind is None:
-            return values.astype(np.float32, copy=False)
+            return values.astype(np.float64)
         mean, scale = (self.mean, self.scale) if statistics is None else _unpack(statistics)
-        return _to_float32(values * scale + mean)
+        return _clip(values * scale + mean)
+
+    def _statistics(self, batch: SequenceBatch, mask: np.ndarray) -> np.ndarray:
+        """Mean and log-deviation of each sequence's features over a mask (N, T, F): (N, 2 * F)."""
+        count, mean, variance = _of_sequences(batch.values, mask)  # (N, F) each
+        deviation = np.sqrt(variance)
+        is_constant = is_rounding(deviation, mean, count, batch.resolution)
+        logarithm = np.log(np.where(is_constant, self.scale, deviation))
+        return np.hstack([mean, logarithm.astype(np.float32)])
 
 
 def scaling_of(kind: str | None, moments: Moments) -> Scaling:
-    """Scaling of one kind by moments, which the kind "sequence" ignores.
+    """Scaling of one kind by moments.
 
-    A deviation that is zero, or no more than rounding of the mean, counts as 1. A feature without
-    any observed value has mean 0 and scale 1.
+    By feature a deviation that is zero counts as 1, and one that is no more than rounding of the
+    mean as at least 1; so does a feature without any observed value. By sequence such a deviation
+    counts as a share of the smallest of `fit`, as 1 if there is none.
     """
-    ones = np.ones_like(moments.mean)
+    scale = np.ones_like(moments.mean)
     if kind == "sequence":
-        return Scaling(kind, np.zeros_like(moments.mean), ones)
-    scale = _nonzero(np.sqrt(moments.variance), moments.mean) if kind else ones
+        scale = np.where(np.isinf(moments.least), 1.0, CONSTANT_SHARE * moments.least)
+    elif kind == "feature":
+        scale = np.sqrt(moments.variance)
+        is_constant = is_rounding(scale, moments.mean, moments.count, moments.resolution)
+        scale = np.where(is_constant, np.maximum(scale, 1.0), scale)
     return Scaling(kind, moments.mean, scale)
 
 
-def observe(kind: str | None, sequences: Sequences) -> Moments:
-    """Moments that a scaling of one kind needs of sequences.
+def least_deviation(scaling: Scaling) -> np.ndarray:
+    """`Moments.least` of the sequences that a scaling by sequence was made of: (F,)."""
+    return scaling.scale / CONSTANT_SHARE
 
-    They are read once, block by block, in float64; not at all for kind "sequence".
+
+def is_rounding(
+    deviation: np.ndarray, mean: np.ndarray, count: np.ndarray, resolution: float
+) -> np.ndarray:
+    """Whether values deviate from their mean by no more than rounding, all arrays alike.
+
+    The bound is that of scikit-learn's scalers, ``count * eps * |mean|``, but half a step of the
+    values' own dtype where that is coarser.
     """
-    blocks = [] if kind == "sequence" else sequences.blocks(2**22)
-    batches = (sequences.read(rows, dtype=np.float64) for rows in blocks)
+    steps = np.maximum(np.minimum(count, MOST_ROUNDED) * EPS, resolution / 2)
+    return deviation <= steps * np.abs(mean)
+
+
+def observe(sequences: Sequences) -> Moments:
+    """Moments of sequences, which are read once, block by block, in float64."""
+    batches = (sequences.read(rows, dtype=np.float64) for rows in sequences.blocks(2**22))
     return moments_of(batches, sequences.n_features)
 
 
@@ -154,27 +199,42 @@ def moments_of(batches: Iterable[SequenceBatch], n_features: int) -> Moments:
     """Moments of each of F features over the observed values of all steps of batches."""
     moments = Moments.of_nothing(n_features)
     for batch in batches:
-        count, mean, squares = _moments(batch.values, batch.mask, axis=(0, 1))
-        moments = moments.merge(Moments(count, mean, squares / np.maximum(count, 1)))
+        count, mean, variance = _of_sequences(batch.values, batch.mask)  # (N, F) each
+        deviation = np.sqrt(variance)
+        is_constant = is_rounding(deviation, mean, count, batch.resolution)
+        least = np.where(is_constant, np.inf, deviation).min(axis=0)
+        pooled = _pool(count, mean, variance, axis=0)  # (F,) each
+        moments = moments.merge(Moments(*pooled, least, batch.resolution))
     return moments
 
 
-def _moments(
-    values: np.ndarray, mask: np.ndarray, axis: int | tuple[int, ...]
+def _of_sequences(
+    values: np.ndarray, mask: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Count observed values of (N, T, F) along axes; their mean and sum of squared deviations."""
-    count = mask.sum(axis=axis, keepdims=True)
+    """Count, mean and variance of each sequence's observed values: (N, T, F) -> (N, F) each."""
     observed = np.where(mask, values, 0.0).astype(np.float64, copy=False)
-    mean = observed.sum(axis=axis, keepdims=True) / np.maximum(count, 1)
-    squares = np.square(np.where(mask, observed - mean, 0.0)).sum(axis=axis)
-    return count.squeeze(axis), mean.squeeze(axis), squares
+    return _pool(mask, observed, np.float64(0), axis=1)
 
 
-def _sequence_statistics(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """(N, T, F) -> (N, 2 * F) float32: mean and log-deviation of each sequence's features."""
-    count, mean, squares = _moments(values, mask, axis=1)  # (N, F) each
-    deviation = _nonzero(np.sqrt(squares / np.maximum(count, 1)), mean)
-    return np.hstack([mean, np.log(deviation)]).astype(np.float32)
+def _pool(
+    count: np.ndarray, mean: np.ndarray, variance: np.ndarray, axis: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Count, mean and variance of parts along an axis -> those of the whole.
+
+    What is summed are differences from the mean of the first part that has any value: of parts
+    alike all sums are zero, and small differences on a large level keep their digits. Chan, Golub
+    and LeVeque (1983), "Algorithms for computing the sample variance", equations 1.7 and 3.3.
+    """
+    total = count.sum(axis=axis, keepdims=True, dtype=np.int64)
+    share = count / np.maximum(total, 1)
+    first = np.argmax(count > 0, axis=axis, keepdims=True)
+    origin = np.take_along_axis(mean, first, axis=axis)
+    shift = (share * (mean - origin)).sum(axis=axis, keepdims=True)
+    difference = mean - origin - shift
+    rest = (share * difference).sum(axis=axis, keepdims=True)
+    whole = (share * (variance + np.square(difference))).sum(axis=axis, keepdims=True)
+    whole = np.maximum(whole - np.square(rest), 0.0)
+    return tuple(each.squeeze(axis) for each in (total, origin + (shift + rest), whole))
 
 
 def _unpack(statistics: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -190,12 +250,6 @@ def _leading(mask: np.ndarray, seen: np.ndarray | None) -> np.ndarray:
     return mask & (np.arange(mask.shape[1]) < seen[:, np.newaxis])[:, :, np.newaxis]
 
 
-def _nonzero(deviation: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Deviations, 1 in place of those that are zero or no more than rounding of the mean."""
-    rounding = 10 * np.finfo(np.float64).eps * np.abs(mean)
-    return np.where(deviation <= rounding, 1.0, deviation)
-
-
-def _to_float32(values: np.ndarray) -> np.ndarray:
-    """Cast, with what is too large for float32 clipped."""
-    return np.clip(values, -FLOAT32_MAX, FLOAT32_MAX).astype(np.float32)
+def _clip(values: np.ndarray) -> np.ndarray:
+    """Values within the range of float32, float64 as they are."""
+    return np.clip(values, -np.float64(FLOAT32_MAX), np.float64(FLOAT32_MAX))

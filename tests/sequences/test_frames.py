@@ -36,7 +36,7 @@ def make_reader(
 ):
     layout = "list" if isinstance(source, list) else "3d"
     sequences = Sequences(source, np.array(lengths), layout, has_missing)
-    scaling = scaling_of(kind, observe(kind, sequences))
+    scaling = scaling_of(kind, observe(sequences))
     return FrameReader(sequences, scaling, patch_size, may_miss, tasks, horizon)
 
 

@@ -21,7 +21,7 @@ def sequences_of(X, lengths=None):
 
 def scale(kind, X, lengths=None, seen=None):
     sequences = sequences_of(X, lengths)
-    scaling = scaling_of(kind, observe(kind, sequences))
+    scaling = scaling_of(kind, observe(sequences))
     batch = sequences.read(slice(None), dtype=np.float64)
     return scaling, batch, *scaling.apply(batch, seen)
 
@@ -74,11 +74,11 @@ def parts_of(moments):
 
 @pytest.mark.parametrize("cuts", [[3], [1, 2, 3, 4, 5], [0, 6]])
 def test_moments_do_not_depend_on_the_pieces(cuts, X):
-    whole = observe("feature", sequences_of(X, LENGTHS))
+    whole = observe(sequences_of(X, LENGTHS))
     merged = Moments.of_nothing(3)
     for rows in np.split(np.arange(6), cuts):
         if len(rows):
-            merged = merged.merge(observe(None, sequences_of(X[rows], np.array(LENGTHS)[rows])))
+            merged = merged.merge(observe(sequences_of(X[rows], np.array(LENGTHS)[rows])))
     assert_allclose(parts_of(merged), parts_of(whole), rtol=1e-9)
     assert whole.count.tolist() == [37, 37, 38]
 
@@ -86,7 +86,7 @@ def test_moments_do_not_depend_on_the_pieces(cuts, X):
 def test_moments_of_a_feature_that_is_observed_late_are_those_of_its_values(X):
     unseen = X.copy()
     unseen[:, :, 1] = np.nan
-    before, after = (observe("feature", sequences_of(values)) for values in (unseen, X))
+    before, after = (observe(sequences_of(values)) for values in (unseen, X))
     merged = before.merge(after)
     assert_array_equal(merged.count, before.count + after.count)
     assert_allclose(merged.mean[1], after.mean[1])
@@ -94,7 +94,7 @@ def test_moments_of_a_feature_that_is_observed_late_are_those_of_its_values(X):
 
 
 def test_nothing_changes_no_moments(X):
-    moments = observe("feature", sequences_of(X))
+    moments = observe(sequences_of(X))
     nothing = Moments.of_nothing(3)
     for merged in (moments.merge(nothing), nothing.merge(moments)):
         assert_array_equal(parts_of(merged), parts_of(moments))
@@ -102,7 +102,7 @@ def test_nothing_changes_no_moments(X):
 
 def test_merged_moments_keep_small_deviations_on_a_large_offset():
     noise = 1e6 + 1e-2 * np.random.default_rng(0).normal(size=(50, 20, 1))
-    halves = [observe("feature", sequences_of(half)) for half in np.split(noise, 2)]
+    halves = [observe(sequences_of(half)) for half in np.split(noise, 2)]
     merged = halves[0].merge(halves[1])
     assert_allclose(np.sqrt(merged.variance), noise.std(), rtol=1e-6)
 

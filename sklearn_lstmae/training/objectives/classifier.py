@@ -84,9 +84,9 @@ class Classifying:
     def load(self, block):
         """Arrays of a FrameBlock; without an encoder its frames are codes."""
         if self.tunes_encoder:
-            none = np.zeros((len(block.classes), 0), np.float32)
+            none = np.zeros((len(block.classes), 0))
             statistics = none if block.statistics is None else block.statistics
-            read = [*frame_arrays(block.frames(block.past)), statistics]
+            read = [*frame_arrays(block.frames(block.past)), statistics.astype(np.float32)]
         else:
             read = [block.past.values[:, 0]]
         present = np.ones(len(block.classes), np.int32)
