@@ -18,11 +18,11 @@ The estimators of this package give the same bits before and after.
 
 import functools
 
-import numpy as np
 from sklearn.utils import ClassifierTags, RegressorTags
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lstmae.fitting.model import fitted_model
+from sklearn_lstmae.sequences.scaling import FLOAT32_ROUNDING
 
 
 class EstimatorTags:
@@ -165,7 +165,8 @@ def _build(transformer, n_outputs, activation, *, hidden_units, trainable):
 def _scale(ops, transformer, values):
     """(n, T, F) scaled as `transform` does, and the columns (n, F) that it appends to the code.
 
-    In float64, since a change may be small beside the mean.
+    In float64, since a change may be small compared with the mean. Sums of alike float32 values are
+    exact there.
     """
     kind, mean, scale = transformer.configuration_["scaling"], transformer.mean_, transformer.scale_
     if kind is None:
@@ -177,10 +178,9 @@ def _scale(ops, transformer, values):
     count = ops.maximum(ops.sum(ops.cast(observed, "float64"), axis=1, keepdims=True), 1.0)
     mean = ops.sum(ops.where(observed, exact, 0.0), axis=1, keepdims=True) / count  # (n, 1, F)
     difference = ops.where(observed, exact - mean, 0.0)
-    scale = ops.sqrt(ops.sum(ops.square(difference), axis=1, keepdims=True) / count)
-    rounding = 10 * float(np.finfo(np.float64).eps)  # of the mean, as in `sequences.scaling`
-    scale = ops.where(scale <= rounding * ops.abs(mean), 1.0, scale)
-    statistics = [ops.cast(each[:, 0], "float32") for each in (mean, ops.log(scale))]  # (n, F)
-    mean, logarithm = (ops.cast(each[:, None], "float64") for each in statistics)
-    scale = ops.exp(logarithm)
+    deviation = ops.sqrt(ops.sum(ops.square(difference), axis=1, keepdims=True) / count)
+    is_constant = deviation <= FLOAT32_ROUNDING * ops.abs(mean)
+    logarithm = ops.log(ops.where(is_constant, scale, deviation))
+    statistics = [ops.cast(each[:, 0], "float32") for each in (mean, logarithm)]  # (n, F)
+    scale = ops.exp(ops.cast(statistics[1][:, None], "float64"))
     return ops.cast((exact - mean) / scale, "float32"), statistics

@@ -127,7 +127,7 @@ def test_reconstruct_gives_sequences_like_those_of_x(model, X):
     output = model.reconstruct(X)
     assert type(output) is (list if isinstance(X, list) else np.ndarray)
     assert shape_of(output) == shape_of(X)
-    assert {item.dtype for item in output} == {np.dtype(np.float32)}
+    assert {item.dtype for item in output} == {np.dtype(np.float64)}
 
 
 def test_inverse_transform_gives_sequences_as_long_as_asked(model, X, layout):

@@ -9,6 +9,7 @@ tensor.
 """
 
 import json
+import warnings
 from dataclasses import replace as copy_with
 
 import numpy as np
@@ -24,14 +25,16 @@ from sklearn_lstmae.network.architecture import LARGEST
 from sklearn_lstmae.network.in_onnx import OnnxOperations
 from sklearn_lstmae.network.onnx_graph import Graph
 from sklearn_lstmae.network.wiring import network_of
-from sklearn_lstmae.sequences.scaling import FLOAT32_MAX
+from sklearn_lstmae.sequences.scaling import FLOAT32_MAX, FLOAT32_ROUNDING, least_deviation
 from sklearn_lstmae.sequences.tasks import TASKS
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 
 # Those of ONNX 1.12 (2022), the oldest that have each operator as it is used here.
 OPSET, IR_VERSION = 17, 8
 FLOAT32_RANGE = (-np.float64(FLOAT32_MAX), np.float64(FLOAT32_MAX))
-DEVIATION_NOISE = 10 * np.finfo(np.float64).eps  # of the mean, as in `sequences.scaling`
+
+# Deviation, as a share of the mean, below which codes are off by some 0.01 and more.
+SMALL_DEVIATION = 1e-5
 
 
 def export_onnx(estimator, path, part="encoder"):
@@ -76,6 +79,13 @@ def export_onnx(estimator, path, part="encoder"):
           ``forecast`` (n, H, F), else steps 2 to T (n, T - 1, F), as
           ``reconstruct(X, task="predict")`` returns them, and needs a T of at least 2. Padding is
           NaN.
+
+    Warns
+    -----
+    UserWarning
+        If a feature deviates from its mean so little that float32, which x is, loses its digits:
+        by less than 1e-5 of the mean. Then fit on values from which a level was subtracted, and
+        subtract it from x too.
 
     Raises
     ------
@@ -131,9 +141,11 @@ def export_onnx(estimator, path, part="encoder"):
         import onnx
     except ImportError as error:
         raise ImportError('export_onnx needs onnx: pip install "sklearn-lstmae[onnx]".') from error
-    graph = Graph(onnx)
     autoencoder = getattr(estimator, "autoencoder_", estimator)
-    n_features = fitted_model(autoencoder).architecture.n_features
+    model = fitted_model(autoencoder)
+    _warn_of_levels(autoencoder, model)
+    graph = Graph(onnx)
+    n_features = model.architecture.n_features
     inputs = [
         graph.describe("x", np.float32, ["n", "T", n_features]),
         graph.describe("mask", np.bool_, ["n", "T"]),
@@ -245,6 +257,27 @@ OUTPUTS = {
     LSTMAutoencoderClassifier: _classifier_outputs,
     LSTMAutoencoderDetector: _detector_outputs,
 }
+
+
+def _warn_of_levels(transformer, model):
+    """Warn of features whose changes are so small on their level that float32 loses them."""
+    scaling = model.scaling
+    if scaling.kind is None:
+        return  # the transformer rounds them to float32 too
+    deviation = least_deviation(scaling) if scaling.kind == "sequence" else scaling.scale
+    is_lost = deviation < SMALL_DEVIATION * np.abs(scaling.mean)
+    names = vars(transformer).get("feature_names_in_")
+    if names is None or model.layout == "2d":  # there, names are those of steps
+        names = np.arange(model.architecture.n_features)
+    if is_lost.any():
+        warnings.warn(
+            f"The features {names[is_lost].tolist()} deviate by less than {SMALL_DEVIATION:g} of "
+            "their mean: float32, which the file reads, loses digits of their changes, so that its "
+            "outputs differ from those of the transformer. Subtract a level, such as mean_, from X "
+            "before fit, and the same from what the file reads.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 class Tensors:
@@ -403,7 +436,10 @@ class Tensors:
         return graph.cast(graph.add("Clip", values, *FLOAT32_RANGE), np.float32), statistics
 
     def _statistics(self, values):
-        """Statistics (n, 2 * F) float32 of each sequence, its mean and deviation (n, 1, F)."""
+        """Statistics (n, 2 * F) float32 of each sequence, its mean and deviation (n, 1, F).
+
+        Plain sums do: in float64 those of alike float32 values are exact.
+        """
         graph, observed, zero = self.graph, self.observed, np.float64(0)
         count = graph.add("ReduceSum", graph.cast(observed, np.float64), [1])
         count = graph.add("Max", count, np.float64(1))  # (n, 1, F)
@@ -412,14 +448,13 @@ class Tensors:
         difference = graph.add("Where", observed, graph.add("Sub", values, mean), zero)
         squares = graph.add("ReduceSum", graph.add("Mul", difference, difference), [1])
         deviation = graph.add("Sqrt", graph.add("Div", squares, count))
-        noise = graph.add("Mul", graph.add("Abs", mean), DEVIATION_NOISE)
+        noise = graph.add("Mul", graph.add("Abs", mean), np.float64(FLOAT32_ROUNDING))
         is_constant = graph.add("LessOrEqual", deviation, noise)
-        deviation = graph.add("Where", is_constant, np.float64(1), deviation)
-        # Rounded as the code has them, so that scaling back with the code's columns agrees.
+        deviation = graph.add("Where", is_constant, self.model.scaling.scale, deviation)
+        # The deviation is rounded as the code has it, so that scaling back with that agrees.
         rounded = [graph.cast(each, np.float32) for each in (mean, graph.add("Log", deviation))]
-        mean, logarithm = (graph.cast(each, np.float64) for each in rounded)
         statistics = graph.add("Squeeze", graph.add("Concat", *rounded, axis=2), [1])
-        return statistics, mean, graph.add("Exp", logarithm)
+        return statistics, mean, graph.add("Exp", graph.cast(rounded[1], np.float64))
 
     def _to_frames(self, steps):
         """(n, T, D) -> (K, n, P * D), zeros after the last step."""

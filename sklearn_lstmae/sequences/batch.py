@@ -118,12 +118,11 @@ class Sequences:
 
     @cached_property
     def resolution(self) -> float:
-        """Relative rounding of the coarsest dtype of the source; integers have that of float64."""
+        """Relative rounding of the coarsest dtype of the source; that of float64 if not known."""
         arrays = self.source if isinstance(self.source, list) else [self.source]
-        kinds = {np.dtype(array.dtype) for array in arrays}
-        return max(
-            float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps) for dtype in kinds
-        )
+        dtypes = {getattr(array, "dtype", None) for array in arrays}
+        floats = [d for d in dtypes if isinstance(d, np.dtype) and d.kind == "f"]
+        return max(float(np.finfo(dtype).eps) for dtype in [*floats, np.dtype(np.float64)])
 
     def read(
         self,

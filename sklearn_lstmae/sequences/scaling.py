@@ -20,6 +20,9 @@ CONSTANT_SHARE = 0.1
 # that a change of 1 on a level of 1e9 would count as rounding.
 MOST_ROUNDED = 2**17
 
+# The bound of `is_rounding` for float32 values, in which half a step outweighs any number of sums.
+FLOAT32_ROUNDING = float(np.finfo(np.float32).eps) / 2
+
 
 @dataclass(frozen=True, eq=False)
 class Moments:

@@ -279,7 +279,10 @@ def test_a_scaling_by_sequence_appends_its_statistics(default):
     codes = default.coder.encode(reader)
     assert codes.shape == (len(LENGTHS), 3 + 2 * 2)
     statistics = reader.read(slice(None), 40).statistics
-    assert_array_equal(codes[:, 3:], statistics)
+    assert_array_equal(codes[:, 3:], statistics.astype(np.float32))
+    exact = default.coder.encode(reader, dtype=np.float64)
+    assert_array_equal(exact[:, :3], codes[:, :3])
+    assert_array_equal(exact[:, 3:], statistics)
 
 
 # Side effects ----------------------------------------------------------------------------
