@@ -1,56 +1,81 @@
 """Errors along a record -> the stretches of it that stand out."""
 
+from itertools import pairwise
 from numbers import Integral, Real
 
 import numpy as np
 
-from sklearn_lstmae._sklearn import Interval, validate_params
+from sklearn_lstmae._sklearn import Interval, positive_int, validate_params
+from sklearn_lstmae.records.tables import Source, Table, is_pandas
+from sklearn_lstmae.records.times import as_times, has_frequency, is_gap
+from sklearn_lstmae.records.windows import WindowIndex
 
 
 @validate_params(
     {
         "errors": ["array-like"],
-        "threshold": [Interval(Real, None, None, closed="neither")],
+        "threshold": [Interval(Real, None, None, closed="both")],
         "feature_errors": ["array-like", None],
         "max_gap": [Interval(Integral, 0, None, closed="left")],
+        "min_length": [positive_int],
+        "index": [WindowIndex, None],
     },
     prefer_skip_nested_validation=True,
 )
-def find_events(errors, threshold, *, feature_errors=None, max_gap=0):
+def find_events(errors, threshold, *, feature_errors=None, max_gap=0, min_length=1, index=None):
     """Find the stretches of a record whose errors are above a threshold.
 
-    An event is a run of consecutive steps with an error above ``threshold``. pandas is needed.
+    An event is a run of consecutive steps with an error above ``threshold``. It does not cross a
+    gap in the times of the record. Pass the ``index`` of `sliding_windows` if there are several
+    records. pandas is needed.
 
     Parameters
     ----------
-    errors : Series or array of shape (T,)
-        Error of each step, the higher, the more abnormal, as ``errors(X, per="step")`` gives them
-        once they are back on the record. NaN, where there is none, is not above the threshold.
+    errors : Series or array of shape (S,), or list of them
+        Error of each step, the higher, the more abnormal, as `unwind` returns it for
+        ``errors(X, per="step")``. NaN, where there is none, is not above the threshold. A list has
+        the errors of several records.
 
     threshold : float
-        In units of ``errors``: a high quantile, such as 0.99, of the errors of a normal record.
+        In units of ``errors``. A quantile of the errors of a normal record is a rate of false
+        alarms: with 0.99 one in a hundred normal steps is above it, and many events are single
+        steps, which ``min_length`` leaves out. With an infinite threshold, as a detector has if it
+        was calibrated on few sequences, there are no events.
 
-    feature_errors : DataFrame or array of shape (T, F), default=None
-        Error of each step and feature, to name the worst feature of an event.
+    feature_errors : DataFrame or array of shape (S, F), or list of them, default=None
+        Error of each step and feature, to name the worst feature of an event. The rows of a
+        pandas DataFrame are matched with those of a Series by their labels.
 
     max_gap : int, default=0
         Events with at most ``max_gap`` steps between them are one, whatever the errors of these.
+
+    min_length : int, default=1
+        Events of fewer steps are left out.
+
+    index : WindowIndex, default=None
+        The index of `sliding_windows` for the windows that the errors come from. No event crosses
+        a group, a record or a gap of it. Without it an event ends at a gap in the time index of a
+        Series, and where numbers or times in the index turn back, as they do at the beginning of
+        another record.
 
     Returns
     -------
     events : pandas.DataFrame
         One row an event, in the order of the record, with the columns
 
+        - "group", with several records: the group of the event, or the number of its record in a
+          list;
         - "start", "end": its first and its last step, in the index of the Series, such as
           times, or counted from 0 for an array;
         - "peak", "peak_at": its largest error, and the step with that error;
         - "worst_feature", with ``feature_errors``: the feature with the largest mean error within
-          it, by the name of its column in a DataFrame, else its number.
+          it, by the name of its column, else its number.
 
     Raises
     ------
     ValueError
-        If ``errors`` has not one axis, or ``feature_errors`` not as many rows.
+        If ``errors`` has not one axis, is not of the record of ``index``, or cannot be told apart
+        by record without it; if ``feature_errors`` has not the same rows.
 
     Examples
     --------
@@ -62,30 +87,187 @@ def find_events(errors, threshold, *, feature_errors=None, max_gap=0):
     """
     import pandas as pd
 
+    is_list = isinstance(errors, (list, tuple)) and any(np.ndim(item) for item in errors)
+    records = list(errors) if is_list else [errors]
+    indexes = [record.index if is_pandas(record) else None for record in records]
+    parts = [_read_errors(record) for record in records]
+    if index is None:
+        source = _source_of(parts, indexes, is_list)
+    else:
+        source = index.source
+        _check_agrees(source, parts, indexes, is_list)
+    columns = ["start", "end", "peak", "peak_at"]
+    names = table = None
+    if feature_errors is not None:
+        columns.append("worst_feature")
+        tables = list(feature_errors) if is_list else [feature_errors]
+        names, table = _read_features(tables, parts, indexes)
+        if not is_pandas(tables[0]) and source.feature_names is not None:
+            names = source.feature_names if len(source.feature_names) == len(names) else names
+        table = source.arrange(table)
+    values = source.arrange(np.concatenate(parts))  # (S,)
+
+    rows = []
+    for number, (begin, end) in enumerate(pairwise(source.bounds)):
+        labels = _labels_of(source, number, indexes)
+        for first, last in _events(values[begin:end] > threshold, source, number, max_gap):
+            if last - first < min_length - 1:
+                continue
+            stretch = slice(begin + first, begin + last + 1)
+            peak = first + np.nanargmax(values[stretch])
+            row = [labels[first], labels[last], values[begin + peak], labels[peak]]
+            if table is not None:
+                row.append(_largest_mean(table[stretch], names))
+            rows.append(row if source.labels is None else [source.labels[number], *row])
+    return pd.DataFrame(rows, columns=columns if source.labels is None else ["group", *columns])
+
+
+# Reading ---------------------------------------------------------------------------------
+
+
+def _read_errors(errors):
+    """Errors of one record as float64: (S,)."""
     if np.ndim(errors) != 1:
         raise ValueError(
             f"errors has {np.ndim(errors)} axes, but one error a step is expected, shape (T,): "
             "put windows back on their record first."
         )
-    errors = pd.Series(errors, dtype=np.float64)
-    columns = ["start", "end", "peak", "peak_at"]
-    if feature_errors is not None:
-        feature_errors = pd.DataFrame(feature_errors)
-        if len(feature_errors) != len(errors):
-            raise ValueError(
-                f"feature_errors has {len(feature_errors)} rows, but errors has {len(errors)} "
-                "steps: both must be of one record."
-            )
-        columns.append("worst_feature")
+    if is_pandas(errors):
+        return errors.to_numpy(np.float64, na_value=np.nan)
+    return np.asarray(errors, dtype=np.float64)
 
-    rows = []
-    for first, last in _runs(np.flatnonzero(errors > threshold), max_gap):
-        event = errors.iloc[first : last + 1]
-        row = [event.index[0], event.index[-1], event.max(), event.index[np.nanargmax(event)]]
-        if feature_errors is not None:
-            row.append(feature_errors.iloc[first : last + 1].mean().idxmax())
-        rows.append(row)
-    return pd.DataFrame(rows, columns=columns)
+
+def _source_of(parts, indexes, is_list):
+    """Records of errors that come without an index of windows."""
+    bounds = np.cumsum([0, *map(len, parts)])
+    starts = [
+        first + np.append(0, _find_cuts(index))
+        for first, index in zip(bounds[:-1], indexes, strict=True)
+    ]
+    return Source(
+        tables=tuple(Table(index, None, True) for index in indexes),
+        bounds=bounds,
+        is_list=is_list,
+        labels=np.arange(len(parts)) if is_list else None,
+        pieces=np.append(np.concatenate(starts), bounds[-1]),
+    )
+
+
+def _find_cuts(index):
+    """Steps at which an event cannot go on, from the labels of the steps alone."""
+    import pandas as pd
+
+    none = np.empty(0, dtype=int)
+    if index is None or len(index) < 2:
+        return none
+    if index.nlevels > 1:
+        raise ValueError(
+            f"The index of errors has {index.nlevels} levels, so that it has several records: pass "
+            "index=, the index of the windows, or the errors of one record."
+        )
+    times = as_times(index)
+    if times is not None and not times.hasnans:
+        steps = np.diff(times.asi8)
+        if not steps.all():
+            raise ValueError(
+                f"errors has several rows with the time {times[np.argmin(steps != 0)]}, so that it "
+                "has several records: pass index=, the index of the windows, or the errors of one "
+                "record."
+            )
+    elif pd.api.types.is_numeric_dtype(index.dtype):
+        steps = np.diff(index.to_numpy(np.float64, na_value=np.nan))
+    else:
+        return none
+    steps = steps * np.sign(np.median(steps))  # records may run backwards, too
+    is_cut = steps < 0
+    if times is not None and not has_frequency(times):
+        is_cut |= is_gap(steps)
+    return np.flatnonzero(is_cut) + 1
+
+
+def _check_agrees(source, parts, indexes, is_list):
+    """Raise unless errors are those of all steps of the records of an index of windows."""
+    lengths = [len(part) for part in parts]
+    expected = np.diff(source.bounds).tolist() if source.is_list else [int(source.bounds[-1])]
+    if is_list != source.is_list or lengths != expected:
+        got, wanted = (
+            f"{'a list of records of' if listed else 'one record of'} {sizes} steps"
+            for listed, sizes in [(is_list, lengths), (source.is_list, expected)]
+        )
+        raise ValueError(
+            f"errors is {got}, but index is of {wanted}: pass what unwind returned for this index."
+        )
+    for index, table in zip(indexes, source.tables, strict=True):
+        if index is not None and table.index is not None and not index.equals(table.index):
+            raise ValueError(
+                "errors has other labels than the record of index: pass what unwind returned for "
+                "this index, in the same order."
+            )
+
+
+def _read_features(tables, parts, indexes):
+    """Names of the features, and their errors in the order of the errors of steps: (S, F)."""
+    if len(tables) != len(parts):
+        raise ValueError(
+            f"feature_errors has {len(tables)} records, but errors has {len(parts)}: both must "
+            "be of the same records."
+        )
+    arrays = []
+    for table, part, index in zip(tables, parts, indexes, strict=True):
+        if len(table) != len(part):
+            raise ValueError(
+                f"feature_errors has {len(table)} rows, but errors has {len(part)} steps: both "
+                "must be of one record."
+            )
+        if is_pandas(table) and index is not None and not table.index.equals(index):
+            if (
+                not index.is_unique
+                or not table.index.is_unique
+                or len(table.index.difference(index))
+            ):
+                raise ValueError(
+                    "feature_errors has other labels than errors: both must be of one record. If "
+                    "only the labels differ, pass feature_errors.to_numpy()."
+                )
+            table = table.reindex(index)
+        arrays.append(np.asarray(table, dtype=np.float64).reshape(len(part), -1))
+    names = list(tables[0].columns) if hasattr(tables[0], "columns") else None
+    values = np.concatenate(arrays)
+    return names or list(range(values.shape[1])), values
+
+
+def _labels_of(source, number, indexes):
+    """Labels of the steps of one record: those of the record, of its errors, or numbers."""
+    import pandas as pd
+
+    labels = source.index_of(number)
+    if labels is not None:
+        return labels
+    begin, end = source.bounds[number : number + 2]
+    if source.is_list:
+        return pd.RangeIndex(end - begin) if indexes[number] is None else indexes[number]
+    [labels] = [pd.RangeIndex(source.bounds[-1]) if each is None else each for each in indexes]
+    return labels[begin:end] if source.order is None else labels[source.order[begin:end]]
+
+
+# Events ----------------------------------------------------------------------------------
+
+
+def _events(is_above, source, number, max_gap):
+    """Yield first and last step of each event of a record, counted in it."""
+    begin, end = source.bounds[number : number + 2]
+    cuts = source.bounds if source.pieces is None else source.pieces
+    cuts = cuts[(cuts >= begin) & (cuts <= end)] - begin
+    for first, stop in pairwise(cuts):
+        for start, last in _runs(np.flatnonzero(is_above[first:stop]), max_gap):
+            yield first + start, first + last
+
+
+def _largest_mean(errors, names):
+    """Name of the feature with the largest mean over steps (S, F), NaN aside; None if all are."""
+    counts = (~np.isnan(errors)).sum(axis=0)
+    means = np.where(counts, np.nansum(errors, axis=0) / np.maximum(counts, 1), -np.inf)
+    return names[np.argmax(means)] if counts.any() else None
 
 
 def _runs(steps, max_gap):

@@ -1,14 +1,24 @@
 """A long record <-> windows: `sliding_windows` cuts it, `unwind` leads back to its own steps."""
 
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from sklearn_lstmae._sklearn import StrOptions, positive_int, validate_params
-from sklearn_lstmae.records.tables import Source, capitalized, find_gaps, read_records
+from sklearn_lstmae.records.tables import Source, capitalized, read_records
+from sklearn_lstmae.records.times import (
+    advise_on_gaps,
+    as_times,
+    count_steps,
+    find_gaps,
+    read_duration,
+    warn_of_strings,
+)
+
+durations = [str, timedelta, np.timedelta64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,7 +44,11 @@ class WindowIndex:
         or the number of a record in a list. None for a single record.
 
     source : Source
-        Lengths, indexes and column names of the records, for `unwind`.
+        Lengths, indexes, gaps and column names of the records, for `unwind` and `find_events`.
+
+    feature_names : list of F str or None
+        Names of the columns of the record. The windows, an array, have none: pass these as
+        ``feature_names`` to `LSTMAutoencoderDetector.explain` and to displays.
     """
 
     length: int
@@ -47,6 +61,11 @@ class WindowIndex:
     def places(self) -> np.ndarray:
         """First step of each window on the long axis of all records: (N,)."""
         return self.source.bounds[self.records] + self.starts
+
+    @property
+    def feature_names(self) -> list[str] | None:
+        """Names of the columns of the record, None if it has none."""
+        return self.source.feature_names
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -68,10 +87,22 @@ class WindowIndex:
 
 
 @validate_params(
-    {"length": [positive_int], "stride": [positive_int]}, prefer_skip_nested_validation=True
+    {
+        "length": [*durations, positive_int],
+        "stride": [*durations, positive_int],
+        "max_gap": [*durations, None],
+        "short": [StrOptions({"error", "drop"})],
+    },
+    prefer_skip_nested_validation=True,
 )
 def sliding_windows(
-    record: Any, length: int, stride: int = 1, *, group: Any = None
+    record: Any,
+    length: int | str | timedelta,
+    stride: int | str | timedelta = 1,
+    *,
+    group: Any = None,
+    max_gap: str | timedelta | None = "auto",
+    short: str = "error",
 ) -> tuple[np.ndarray, WindowIndex]:
     """Cut a long record into windows of equal length.
 
@@ -82,22 +113,34 @@ def sliding_windows(
     ----------
     record : array, Series or DataFrame of shape (S,) or (S, F), or list of them
         One record of S steps, or several of their own length with the same features. Numbers, NaN
-        included.
+        included. Series and DataFrames are those of pandas or polars.
 
-        A record with a DatetimeIndex, PeriodIndex or TimedeltaIndex is cut at its gaps, which no
-        window bridges. A gap is a difference of more than 1.5 times the median one; an index
-        with a ``freq`` that is not a PeriodIndex has none. Labels of any other index are not
-        times: all rows follow each other.
+        A record with times in its index (time stamps, dates, durations or periods, also as Arrow
+        types or objects) is cut at its gaps, which no window bridges: see ``max_gap``. Labels of
+        any other index are not times: all rows follow each other. Strings that look like times
+        are labels, with a warning.
 
-    length : int
-        Steps T of a window.
+    length : int, str or timedelta
+        Steps T of a window, or its duration, such as "24h". A duration needs an index of times
+        that are regular, gaps aside.
 
-    stride : int, default=1
-        Steps from the beginning of a window to that of the next.
+    stride : int, str or timedelta, default=1
+        Steps, or the duration, from the beginning of a window to that of the next.
 
-    group : column label, default=None
-        Column of a DataFrame with the record (machine, person) of each row. Rows of a record keep
-        their order and need not be neighbors. The column is not a feature.
+    group : label, or array of shape (S,), default=None
+        Column of a DataFrame, or level of the index of a pandas object, with the record (machine,
+        person) of each row; or an array or Series of these values. Rows of a record keep their
+        order and need not be neighbors. The column is not a feature, also if it is passed as
+        a Series.
+
+    max_gap : str, timedelta or None, default="auto"
+        The longest difference between neighboring times that is no gap, such as "5min". "auto":
+        1.5 times the median difference; an index with a ``freq`` that is not a PeriodIndex has no
+        gaps. None: rows follow each other whatever the times are, as trading days do.
+
+    short : {"error", "drop"}, default="error"
+        A record, or a piece of one between gaps, with fewer steps than ``length`` is an error, or
+        it is left out and has no windows.
 
     Returns
     -------
@@ -107,13 +150,21 @@ def sliding_windows(
         too. Otherwise the windows are a copy, about T / ``stride`` times as large as the record.
 
     index : WindowIndex
-        Positions of the windows, for `unwind` and `WindowSplit`.
+        Positions of the windows, for `unwind`, `find_events` and `WindowSplit`. Windows have no
+        column names; ``index.feature_names`` keeps those of the record.
 
     Raises
     ------
+    TypeError
+        If the record is a dict, a groupby object or another collection that is not a list.
     ValueError
-        If a record, or a piece of one between two gaps, is shorter than ``length``; if its time
-        stamps do not increase; if it is not numbers.
+        If a record, or a piece of one between two gaps, is shorter than ``length``; if its times
+        do not increase (unless ``max_gap`` is None); if it is not numbers.
+
+    Warns
+    -----
+    UserWarning
+        If the index has strings that look like times.
 
     See Also
     --------
@@ -139,10 +190,18 @@ def sliding_windows(
     >>> unwind(windows, index)
     array([0., 1., 2., 3., 4., 5., 6., 7.])
     """
-    length, stride = int(length), int(stride)
-    values, source, labels = read_records(record, group)  # (S, F)
-    starts, records = _cut(source, labels, length, stride)
-    groups = None if labels is None else labels[records]
+    values, source = read_records(record, group)  # (S, F)
+    if max_gap is not None:
+        first = source.tables[0]
+        labels = first.index if first.steps is None else first.steps
+        warn_of_strings(labels, "the record", "so that its gaps are not seen", stacklevel=3)
+        max_gap = max_gap if max_gap == "auto" else read_duration(max_gap, "max_gap")
+    length = _in_steps(length, "length", source)
+    stride = _in_steps(stride, "stride", source)
+    pieces = _find_pieces(source, max_gap)
+    source = replace(source, pieces=pieces)
+    starts, records = _cut(source, pieces, length, stride, short)
+    groups = None if source.labels is None else source.labels[records]
     index = WindowIndex(length, starts, records, groups, source)
     return _take_windows(values, index.places, length), index
 
@@ -166,15 +225,16 @@ def unwind(values: Any, index: WindowIndex, *, per: str | None = None) -> Any:
 
     per : {"step", "window"}, default=None
         Content of a row: "step" for (N, T) and (N, T, F), "window" for (N,) and (N, L). None is
-        "window" for one axis and "step" for more, so codes (N, L) need ``per="window"``.
+        "window" for one axis and "step" for more, so codes (N, L) need ``per="window"``. It is
+        required for values of shape (N, T) in float32, the type of codes.
 
     Returns
     -------
     values : ndarray, Series or DataFrame of shape (S,) or (S, K), float64, or list of them
         The mean, at each step, of the windows that have a value there; NaN where there is none.
-        The result has the type of the record: an ndarray for an array, and a Series or DataFrame
-        on the same index for a Series or DataFrame. It is a list for a list. For a DataFrame with
-        a group column it has the same index in the same order, without that column.
+        The result has the type of the record: an ndarray for an array, and a Series or DataFrame,
+        of pandas on the same index or of polars, for a Series or DataFrame. It is a list for a
+        list. With a group it has the same rows in the same order, without the group's column.
 
         ``unwind(*sliding_windows(record, length, stride))`` is the record, up to rounding, if
         ``stride`` is at most ``length``, and exactly where no windows overlap.
@@ -182,7 +242,7 @@ def unwind(values: Any, index: WindowIndex, *, per: str | None = None) -> Any:
     Raises
     ------
     ValueError
-        If the shape of values does not fit the windows of the index.
+        If the shape of values does not fit the windows of the index, or fits in two ways.
 
     See Also
     --------
@@ -193,6 +253,12 @@ def unwind(values: Any, index: WindowIndex, *, per: str | None = None) -> Any:
         raise TypeError(f"values has dtype {values.dtype}, but unwind takes means of numbers.")
     if per is None:
         per = "window" if values.ndim == 1 else "step"
+        if values.dtype == np.float32 and values.shape == (len(index), index.length):
+            raise ValueError(
+                f"values has shape {values.shape} and dtype float32, as codes of {index.length} "
+                f'columns and values of {index.length} steps may have. Pass per="window" for '
+                'codes, per="step" for values of steps.'
+            )
     _check_shape(values, index, per)
     axes = values.ndim
     if per == "window":  # the same at each step
@@ -208,33 +274,65 @@ def unwind(values: Any, index: WindowIndex, *, per: str | None = None) -> Any:
 # From the long axis to windows, and back -------------------------------------------------
 
 
+def _in_steps(size: Any, parameter: str, source: Source) -> int:
+    """Return a number of steps as it is, and a duration as one."""
+    if not isinstance(size, tuple(durations)):
+        return int(size)
+    numbers = range(len(source.bounds) - 1)
+    indexes = [(source.name_of(number), source.index_of(number)) for number in numbers]
+    return count_steps(size, parameter, indexes)
+
+
+def _find_pieces(source: Source, max_gap: Any) -> np.ndarray:
+    """Places on the long axis at which pieces without a gap begin, and its end."""
+    starts = [
+        first + np.append(0, find_gaps(source.index_of(number), source.name_of(number), max_gap))
+        for number, first in enumerate(source.bounds[:-1])
+    ]
+    return np.append(np.concatenate(starts), source.bounds[-1])
+
+
 def _cut(
-    source: Source, labels: np.ndarray | None, length: int, stride: int
+    source: Source, pieces: np.ndarray, length: int, stride: int, short: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """First step of each window in its record, and the number of that record: (N,), (N,)."""
+    is_short = np.less(np.diff(pieces), length)
+    if is_short.all() or (short == "error" and is_short.any()):
+        raise ValueError(_too_short(source, pieces, is_short, length))
     starts, records = [], []
-    for number, (first, stop) in enumerate(pairwise(source.bounds)):
-        index = source.index_of(number)
-        name = "the record" if labels is None else f"record {labels[number]}"
-        pieces = [0, *find_gaps(index, name), stop - first]
-        for begin, end in pairwise(pieces):
-            if end - begin < length:
-                raise ValueError(_too_short(name, index, pieces, begin, end, length))
-            last = end - length
-            starts.append(np.append(np.arange(begin, last, stride), last))
-            records.append(np.full(len(starts[-1]), number))
+    of_piece = np.searchsorted(source.bounds, pieces[:-1], side="right") - 1
+    for place in np.flatnonzero(~is_short):
+        number = of_piece[place]
+        begin, end = pieces[place : place + 2] - source.bounds[number]
+        last = end - length
+        starts.append(np.append(np.arange(begin, last, stride), last))
+        records.append(np.full(len(starts[-1]), number))
     return np.concatenate(starts), np.concatenate(records)
 
 
-def _too_short(name: str, index: Any, pieces: list[int], begin: int, end: int, length: int) -> str:
-    """Message that names the record, or the piece of it, with fewer steps than a window."""
-    size = f"has {end - begin} steps, fewer than length={length}: choose shorter windows"
-    if len(pieces) == 2:
-        return f"{capitalized(name)} {size}, or leave it out."
+def _too_short(source: Source, pieces: np.ndarray, is_short: np.ndarray, length: int) -> str:
+    """Message that counts the records, or pieces of them, with fewer steps than a window."""
+    bounds = source.bounds
+    has_gaps = len(pieces) > len(bounds)
+    first = int(np.argmax(is_short))
+    number = int(np.searchsorted(bounds, pieces[first], side="right") - 1) if has_gaps else first
+    name, n_steps = source.name_of(number), pieces[first + 1] - pieces[first]
+    may_drop = ', or leave what is shorter out with short="drop"' * (not is_short.all())
+    remedy = f"Choose shorter windows{may_drop}."
+    if not has_gaps:
+        size = f"{capitalized(name)} has {n_steps} steps, fewer than length={length}"
+        among = f", as have {is_short.sum()} of {len(is_short)} records" * (len(is_short) > 1)
+        return f"{size}{among}. {remedy}"
+    index = source.index_of(number)
+    begin, end = pieces[first : first + 2] - bounds[number]
+    owner, of_record = "The record has", ""
+    if len(bounds) > 2:
+        owner, of_record = "The records have", f", of {name}"
     return (
-        f"{capitalized(name)} has {len(pieces) - 2} gap(s) in its index, and its piece from "
-        f"{index[begin]} to {index[end - 1]} {size}, leave the piece out, or fill gaps with NaN "
-        '(asfreq) for an estimator with missing="mask".'
+        f"{owner} {len(pieces) - len(bounds)} gap(s) in the index, and {is_short.sum()} of "
+        f"{len(is_short)} pieces have fewer steps than length={length}: the first{of_record}, from "
+        f"{index[begin]} to {index[end - 1]} has {n_steps}. {advise_on_gaps(as_times(index))} "
+        f"{remedy}"
     )
 
 

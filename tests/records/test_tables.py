@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ MINUTES = pd.date_range("2020-01-01", periods=20, freq="min")
 FRAME = pd.DataFrame(RECORD, index=MINUTES, columns=["u", "v"])
 GAPPY = FRAME.drop(MINUTES[7:9])  # pieces of 7 and 11 steps
 MACHINES = FRAME.assign(machine=list("abbaa" * 4)).reset_index(drop=True)  # 12 rows and 8
+POLARS = polars.DataFrame({name: MACHINES[name].to_list() for name in MACHINES})
 
 
 def test_a_frame_of_one_dtype_is_not_copied():
@@ -178,6 +180,96 @@ def test_each_group_has_its_own_times_and_gaps():
     assert_frame_equal(unwind(windows, index), both[["u", "v"]])
 
 
+@pytest.mark.parametrize(
+    ("record", "group"),
+    [
+        (MACHINES, MACHINES["machine"]),  # is the column, and so no feature
+        (MACHINES[["u", "v"]], MACHINES["machine"]),
+        (MACHINES[["u", "v"]], MACHINES["machine"].astype("category").array),
+        (MACHINES[["u", "v"]], list("abbaa" * 4)),
+        (MACHINES.set_index("machine"), "machine"),
+        (MACHINES.set_index("machine", append=True), "machine"),
+        (RECORD, np.array(list("abbaa" * 4))),
+        (RECORD, polars.Series(list("abbaa" * 4))),
+        (POLARS, "machine"),
+        (POLARS, POLARS["machine"]),
+    ],
+    ids=[
+        "column", "series", "array", "list", "index", "level",
+        "of array", "of array, polars", "polars", "polars column",
+    ],
+)  # fmt: skip
+def test_a_group_is_a_column_a_level_or_values_for_the_rows(record, group):
+    windows, index = sliding_windows(record, 5, 2, group=group)
+    expected, of_column = sliding_windows(MACHINES, 5, 2, group="machine")
+    assert_array_equal(windows, expected)
+    assert_array_equal(index.groups, of_column.groups)
+    assert_allclose(unwind(windows, index), RECORD, rtol=1e-14)
+
+
+def test_a_level_of_the_index_is_a_group_and_the_others_label_steps():
+    panel = pd.concat({"a": GAPPY, "b": FRAME}, names=["machine", "time"])
+    windows, index = sliding_windows(panel, 5, group="machine")
+    assert np.bincount(index.records).tolist() == [3 + 7, 16]
+    assert_frame_equal(unwind(windows, index), panel)
+
+
+def test_polars_comes_back_as_polars():
+    frame = POLARS.drop("machine")
+    windows, index = sliding_windows(frame, 5, 5)
+    assert unwind(windows, index).equals(frame)
+    assert unwind(windows[:, :, 0], index).equals(frame["u"])
+    codes = unwind(np.ones((len(index), 3)), index, per="window")
+    assert codes.columns == ["column_0", "column_1", "column_2"]
+    grouped = unwind(*sliding_windows(POLARS, 4, 4, group="machine"))
+    assert grouped.equals(frame)
+    one, other = unwind(*sliding_windows([frame["u"], frame["v"][:10]], 5, 5))
+    assert one.equals(frame["u"])
+    assert other.name == "v"
+
+
+def test_polars_without_values_has_nan():
+    windows, _ = sliding_windows(polars.Series([1, None, 3]), 2)
+    assert_array_equal(windows[:, :, 0], [[1, np.nan], [np.nan, 3]])
+
+
+@pytest.mark.parametrize(
+    ("record", "names"),
+    [
+        (FRAME, ["u", "v"]),
+        (FRAME["u"], ["u"]),
+        (FRAME["u"].rename(None), None),
+        (pd.DataFrame(RECORD), ["0", "1"]),
+        (RECORD, None),
+        ([RECORD, FRAME], ["u", "v"]),
+        (POLARS.drop("machine"), ["u", "v"]),
+    ],
+    ids=["frame", "series", "nameless", "numbered", "array", "list", "polars"],
+)
+def test_an_index_keeps_the_names_of_features(record, names):
+    assert sliding_windows(record, 5)[1][:2].feature_names == names
+
+
+def test_what_is_short_may_be_left_out():
+    records = [RECORD[:3], FRAME, RECORD[:0], GAPPY.iloc[:12]]
+    windows, index = sliding_windows(records, 6, short="drop")
+    assert_array_equal(index.records, [1] * 15 + [3] * 2)
+    short, whole, empty, gappy = unwind(windows, index)
+    assert_frame_equal(whole, FRAME, check_freq=False)
+    assert np.isnan(short).all()
+    assert empty.shape == (0, 2)
+    assert_array_equal(gappy.isna().all(axis=1), np.arange(12) >= 7)
+
+
+def test_an_error_counts_what_is_short():
+    with pytest.raises(ValueError, match=r"Record 1 has 5 steps.* as have 2 of 3 .*short=.drop"):
+        sliding_windows([RECORD, RECORD[:5], RECORD[:4]], 6)
+    with pytest.raises(ValueError, match=r"as have 2 of 2 records\. Choose shorter windows\.$"):
+        sliding_windows([RECORD[:5], RECORD[:4]], 6, short="drop")
+    with pytest.raises(ValueError, match=r"The records have 2 gap.*2 of 5 .* of record 1, from"):
+        sliding_windows([FRAME, GAPPY, GAPPY], 8)
+
+
 # What is refused -------------------------------------------------------------------------
 
 
@@ -197,7 +289,8 @@ PANEL = pd.MultiIndex.from_product([["a", "b"], range(3)], names=["machine", "st
         (MACHINES, {"length": 9, "group": "machine"}, ValueError, "Record b has 8 steps"),
         (
             GAPPY, {"length": 8}, ValueError,
-            r"The record has 1 gap\(s\) .* from 2020-01-01 00:00:00 to 2020-01-01 00:06:00 has 7",
+            r"The record has 1 gap\(s\) .* 1 of 2 pieces .* from 2020-01-01 00:00:00 to "
+            r"2020-01-01 00:06:00 has 7.*short=.drop",
         ),
         (RECORD[:0], {}, ValueError, "has 0 steps"),
         (with_index(WEEK[[0, 2, 1]]), {}, ValueError, r"2020-01-03 .* 2020-01-02 .* at step 2"),
@@ -205,7 +298,8 @@ PANEL = pd.MultiIndex.from_product([["a", "b"], range(3)], names=["machine", "st
         (with_index(WEEK[::-1]), {}, ValueError, "Sort it"),
         (with_index(WEEK[:2].append(pd.DatetimeIndex([None]))), {}, ValueError, "time at step 2"),
         ([FRAME, with_index(WEEK[[1, 0]]).to_frame()], {}, ValueError, "record 0 has 2"),
-        (with_index(PANEL), {}, ValueError, r"2 levels.*reset_index\(level\).*group="),
+        (with_index(PANEL), {}, ValueError, r"2 levels, \['machine', 'step'\].*as group="),
+        (with_index(PANEL.set_names([None, None])), {}, ValueError, r"rename_axis\(\['level_0'"),
         (FRAME.assign(name="x"), {}, ValueError, "Column 'name' of the record has dtype"),
         (FRAME.reset_index(), {}, ValueError, r"'index' .* dtype datetime64.*set_index"),
         (pd.Series(list("abcdef"), name="s"), {}, ValueError, "Column 's' of the record"),
@@ -224,7 +318,20 @@ PANEL = pd.MultiIndex.from_product([["a", "b"], range(3)], names=["machine", "st
         (MACHINES[:0], {"group": "machine"}, ValueError, "no rows"),
         (MACHINES[["machine"]], {"group": "machine"}, ValueError, "has no column of numbers"),
         (MACHINES.reindex([0, 1, 2, 30]), {"group": "machine"}, ValueError, "value in row 3"),
-        (RECORD, {"group": "machine"}, TypeError, "column of a pandas DataFrame.* type ndarray"),
+        (RECORD, {"group": "machine"}, TypeError, "column of a DataFrame.* type ndarray: pass"),
+        (MACHINES, {"group": ["u", "v"]}, ValueError, r"shape \(2,\).* 20 rows.*ngroup\(\)"),
+        (MACHINES, {"group": MACHINES[["u", "v"]]}, ValueError, r"group has shape \(20, 2\)"),
+        (MACHINES, {"group": ("u", "v")}, ValueError, r"names 0 of .* of the index \[None\]"),
+        (MACHINES["u"], {"group": MACHINES["machine"][::-1]}, ValueError, "another index than"),
+        (RECORD, {"group": [None] + [1.0] * 19}, ValueError, "value in row 0"),
+        (FRAME[["u", "u"]], {}, ValueError, "the column 'u' more than once"),
+        ({"a": FRAME}, {}, TypeError, r"is a dict.*list\(records.values\(\)\).*group=.record"),
+        ({"a": FRAME}.values(), {}, TypeError, r"is a dict_values.*list\(records\)"),
+        (iter([FRAME]), {}, TypeError, r"is a list_iterator.*list\(records\)"),
+        (MACHINES.groupby("machine"), {}, TypeError, "is a groupby object. Pass the DataFrame"),
+        (POLARS.group_by("machine"), {}, TypeError, "is a groupby object. Pass the DataFrame"),
+        (list(MACHINES.groupby("machine")), {}, TypeError, "0 is a pair .*for _, table in groupby"),
+        (POLARS, {}, ValueError, "Column 'machine' of the record has dtype String"),
         ([MACHINES], {"group": "machine"}, TypeError, "passed as a list"),
     ],
 )  # fmt: skip
