@@ -173,6 +173,18 @@ def test_per_tells_codes_as_wide_as_windows_from_values_of_steps():
     assert_array_equal(unwind(scores, index), unwind(scores, index, per="window"))
 
 
+@pytest.mark.parametrize("codes", [np.ones((17, 4), "f4"), pd.DataFrame(np.ones((17, 4), "f4"))])
+def test_codes_as_wide_as_windows_need_a_per(codes):
+    """They are float32, which errors of steps are not."""
+    _, index = sliding_windows(RECORD, 4)
+    with pytest.raises(ValueError, match=r"codes of 4 columns and values of 4 steps.*per=.window"):
+        unwind(codes, index)
+    assert unwind(codes, index, per="window").shape == (20, 4)
+    assert unwind(codes, index, per="step").shape == (20,)
+    assert unwind(np.ones((17, 4, 2), "f4"), index).shape == (20, 2)
+    assert unwind(np.ones(17, "f4"), index).shape == (20,)
+
+
 def test_labels_of_steps_become_labels_of_windows_and_back():
     labels = pd.Series(np.isin(range(20), [6, 7]), MINUTES)
     windows, index = sliding_windows(labels, 4, 4)
