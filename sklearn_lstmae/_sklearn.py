@@ -30,6 +30,9 @@ from sklearn.utils._param_validation import (
 # The rules of `get_feature_names_out(input_features)`.
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 
+# The first half of what `validate_data` does after `fit`: as many features, whatever their names.
+from sklearn.utils.validation import _check_n_features as check_n_features
+
 # Column names of tables of several libraries, None if there are none.
 from sklearn.utils.validation import _get_feature_names as get_feature_names
 

@@ -20,6 +20,7 @@ from sklearn_lstmae._sklearn import (
     validate_parameters,
 )
 from sklearn_lstmae._versions import PickledWithVersionsMixin
+from sklearn_lstmae.fitting.arguments import check_feature_names
 from sklearn_lstmae.fitting.model import fitted_model
 from sklearn_lstmae.fitting.outcome import USER_LINE, keep_state_on_failure
 from sklearn_lstmae.fitting.seeds import draw_seed
@@ -410,7 +411,7 @@ class LSTMAutoencoderDetector(
         check_is_fitted(self)
         return self.autoencoder_.errors(X, per=per)
 
-    def explain(self, X):
+    def explain(self, X, *, feature_names=None):
         """Say which features carry the error of each sequence, and where it is largest.
 
         It needs pandas, and N T F numbers of memory: pass the sequences in question. It explains
@@ -422,6 +423,10 @@ class LSTMAutoencoderDetector(
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             The sequences.
 
+        feature_names : list of F str, default=None
+            Names of the features, such as ``index.feature_names`` of the index of
+            `sliding_windows`, since windows have none. None: those of ``fit``, if there are any.
+
         Returns
         -------
         table : pandas.DataFrame
@@ -430,7 +435,7 @@ class LSTMAutoencoderDetector(
 
             - "sample": number of the sequence in X, from 0;
             - "step": where the feature's error is largest, from 0;
-            - "feature": its name, if those of ``fit`` have names, else its number;
+            - "feature": its name, if it has one, else its number;
             - "error": its mean error over the steps;
             - "share": its part of the sequence's error; those of a sequence sum to 1.
 
@@ -438,11 +443,15 @@ class LSTMAutoencoderDetector(
         """
         import pandas as pd
 
-        columns = share_errors(self.errors(X, per="value"))
+        errors = self.errors(X, per="value")
+        columns = share_errors(errors)
+        names = check_feature_names(feature_names, errors.shape[2])
         model = self.autoencoder_
         # Columns of an array (N, T) are steps: their names are not features'.
-        if model.configuration_["layout"] != "2d" and hasattr(model, "feature_names_in_"):
-            columns["feature"] = model.feature_names_in_[columns["feature"]]
+        if names is None and model.configuration_["layout"] != "2d":
+            names = getattr(model, "feature_names_in_", None)
+        if names is not None:
+            columns["feature"] = np.asarray(names, dtype=object)[columns["feature"]]
         return pd.DataFrame(columns)
 
     @property

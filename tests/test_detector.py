@@ -576,6 +576,15 @@ def test_an_explanation_names_the_feature_and_the_step_at_fault(detector):
     assert first["share"] > 0.9
 
 
+def test_an_explanation_takes_names_of_features(detector):
+    table = detector.explain(CUBE[:2], feature_names=["inlet", "outlet"])
+    numbered = detector.explain(CUBE[:2])
+    assert list(table["feature"]) == [["inlet", "outlet"][number] for number in numbered["feature"]]
+    for wrong in (["inlet"], "io", ["a", "b", "c"]):
+        with pytest.raises(ValueError, match=r"feature_names must be a list of 2 names.* Got"):
+            detector.explain(CUBE[:2], feature_names=wrong)
+
+
 def test_an_explanation_says_nothing_of_a_feature_that_is_missing():
     holey = CUBE.copy()
     holey[1, :, 0] = np.nan

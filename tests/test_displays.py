@@ -10,6 +10,7 @@ import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.dates import ConciseDateFormatter, date2num
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -171,6 +172,52 @@ def test_without_matplotlib_an_error_says_what_to_install(kind, displays, monkey
         displays[kind]()
     with pytest.raises(ImportError, match=rf"{kind.__name__}.plot requires.*pip install"):
         ready.plot()
+
+
+OF_AUTOENCODERS = [kind for kind in KINDS if kind is not ErrorDisplay]
+
+
+@pytest.mark.parametrize("kind", OF_AUTOENCODERS)
+def test_a_display_of_a_detector_is_that_of_its_autoencoder(kind, model):
+    X = () if kind is LearningCurveDisplay else (FRAMES,)
+    detector = LSTMAutoencoderDetector(FrozenEstimator(model)).fit(FRAMES)
+    display, expected = (kind.from_estimator(each, *X) for each in (detector, model))
+    for name in ("history", "codes", "originals", "sequences", "shares", "feature_names"):
+        if hasattr(expected, name):
+            for one, other in zip(getattr(display, name), getattr(expected, name), strict=True):
+                assert_array_equal(one, other)
+    with pytest.raises(NotFittedError, match="LSTMAutoencoderDetector"):
+        kind.from_estimator(LSTMAutoencoderDetector(), *X)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("estimator", [LSTMAutoencoderClassifier, StandardScaler])
+def test_a_display_says_what_to_pass_in_place_of_other_estimators(kind, estimator):
+    if estimator is StandardScaler:
+        if kind is LatentDisplay:
+            pytest.skip("what transforms has codes")
+        estimator = StandardScaler().fit([[1.0], [2.0]])
+    else:
+        estimator = LSTMAutoencoderClassifier(make(), epochs=1)
+        if kind is LearningCurveDisplay:
+            pytest.skip("a classifier has a learning curve")
+    more = {LearningCurveDisplay: (), ErrorDisplay: (RECORD, 4)}.get(kind, (FRAMES,))
+    with pytest.raises(ValueError, match=r" has no \w+: pass .* classifier.autoencoder_"):
+        kind.from_estimator(estimator, *more)
+
+
+@pytest.mark.parametrize(
+    "kind", [ReconstructionDisplay, LatentTraversalDisplay, LatentImportanceDisplay]
+)
+def test_windows_get_the_names_that_their_index_keeps(kind):
+    frame = pd.DataFrame(CUBE.reshape(-1, 2), columns=["inlet", "outlet"])
+    windows, index = sliding_windows(frame, 7, 7)
+    model = make().fit(windows)
+    display = kind.from_estimator(model, windows, feature_names=index.feature_names)
+    assert display.feature_names == ["inlet", "outlet"]
+    assert kind.from_estimator(model, windows).feature_names == ["feature 0", "feature 1"]
+    with pytest.raises(ValueError, match="feature_names must be a list of 2 names"):
+        kind.from_estimator(model, windows, feature_names=["inlet"])
 
 
 # LearningCurveDisplay --------------------------------------------------------------------
@@ -342,6 +389,28 @@ def test_the_legend_of_panels_is_outside_them(model):
         assert display.axes_[0, 0].get_legend() is not None
 
 
+@pytest.mark.parametrize("as_array", [True, False])
+def test_reconstructions_that_are_there_are_drawn(model, as_array):
+    X = CUBE if as_array else FRAMES
+    rebuilt = model.reconstruct(X)
+    expected = ReconstructionDisplay.from_estimator(model, X, samples=[4, 1], features=["v"])
+    display = ReconstructionDisplay.from_reconstructions(
+        X, rebuilt, samples=[4, 1], features=["v"], feature_names=["u", "v"]
+    )
+    assert display.feature_names == ["v"]
+    assert display.samples == [4, 1]
+    for lines, others in [
+        (display.lines_, expected.lines_),
+        (display.original_lines_, expected.original_lines_),
+    ]:
+        for line, other in zip(lines.flat, others.flat, strict=True):
+            assert_allclose(line.get_xydata(), other.get_xydata())
+    numbered = ReconstructionDisplay.from_reconstructions(X, rebuilt)
+    assert numbered.feature_names == ["feature 0", "feature 1"]
+    with pytest.raises(ValueError, match="There are 3 reconstructions of 8 sequences"):
+        ReconstructionDisplay.from_reconstructions(X, rebuilt[:3])
+
+
 # ErrorDisplay ----------------------------------------------------------------------------
 
 
@@ -458,6 +527,92 @@ def test_errors_of_several_records_are_refused():
         ErrorDisplay.from_estimator(StandIn(), RECORD, 4, per="feature")
 
 
+@pytest.mark.parametrize("per", ["step", "window"])
+def test_errors_of_windows_that_are_there_are_drawn(per):
+    windows, index = sliding_windows(RECORD, 4, 3)
+    errors = np.abs(windows[:, :, 0])
+    errors = errors if per == "step" else errors.mean(axis=1)
+    display = ErrorDisplay.from_errors(errors, index=index)
+    assert_array_equal(display.errors, unwind(errors, index, per=per))
+    assert_array_equal(display.line_.get_xdata(), HOURS.to_numpy())
+    float32 = ErrorDisplay.from_errors(errors.astype("f4"), index=index)
+    assert_allclose(float32.errors, display.errors, rtol=1e-6)
+    windows, index = sliding_windows([RECORD, RECORD], 4)
+    with pytest.raises(ValueError, match=r"index is of 2 records.* unwind"):
+        ErrorDisplay.from_errors(windows[:, :, 0], index=index)
+
+
+TIMES = {
+    "arrow": HOURS.astype("timestamp[ns][pyarrow]"),
+    "objects": HOURS.astype(object),
+    "categories": pd.CategoricalIndex(HOURS),
+    "intervals": pd.IntervalIndex.from_breaks(pd.date_range(HOURS[0], periods=21, freq="h")),
+}
+
+
+@pytest.mark.parametrize("make_of", TIMES)
+def test_times_of_every_make_are_a_time_axis(make_of):
+    index = TIMES[make_of]
+    errors = pd.Series(np.arange(20.0), index)
+    display = ErrorDisplay.from_errors(errors, intervals=[(index[5], index[7])])
+    assert_allclose(bounds_of(display), date2num(HOURS[0]) + np.array([[4.5, 7.5]]) / 24)
+    assert display.ax_.get_xlabel() == "time"
+    assert isinstance(display.ax_.xaxis.get_major_formatter(), ConciseDateFormatter)
+    display.figure_.draw_without_rendering()
+
+
+LABELS = {
+    "words": pd.Index([f"batch {number}" for number in range(20)]),
+    "categories": pd.CategoricalIndex([f"batch {number}" for number in range(20)]),
+    "levels": pd.MultiIndex.from_product([["a"], range(20)]),
+    "clocks": pd.Index(HOURS.time),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_without_distances_are_drawn_at_steps(kind):
+    labels = LABELS[kind]
+    errors = pd.Series(np.arange(20.0), labels)
+    display = ErrorDisplay.from_errors(errors, intervals=[(labels[5], labels[7])])
+    assert_array_equal(display.line_.get_xdata(), np.arange(20))
+    assert bounds_of(display) == [[4.5, 7.5]]
+    display.figure_.draw_without_rendering()
+    ticks = display.ax_.get_xticks()
+    assert 2 <= len(ticks) < 10
+    for place, text in zip(ticks, display.ax_.get_xticklabels(), strict=True):
+        assert text.get_text() == (str(labels[int(place)]) if 0 <= place < 20 else "")
+    with pytest.raises(ValueError, match="intervals has 'batch 77', which is not in the index"):
+        ErrorDisplay.from_errors(errors, intervals=[(labels[5], "batch 77")])
+
+
+def test_intervals_of_numbers_lie_between_their_bounds():
+    errors = pd.Series(np.arange(20.0), pd.interval_range(0, 20))
+    display = ErrorDisplay.from_errors(errors, intervals=[(errors.index[5], errors.index[7])])
+    assert_array_equal(display.line_.get_xdata(), np.arange(20) + 0.5)
+    assert bounds_of(display) == [[5, 8]]
+    display = ErrorDisplay.from_errors(errors, intervals=[(5.5, 7.5)])
+    assert bounds_of(display) == [[5, 8]]
+
+
+def test_errors_on_strings_that_look_like_times_get_a_warning():
+    errors = pd.Series(np.arange(2000.0), pd.date_range("2025", periods=2000, freq="h").astype(str))
+    intervals = [(errors.index[5], errors.index[7])]
+    with pytest.warns(UserWarning, match=r"errors.index = pandas.to_datetime") as caught:
+        display = ErrorDisplay.from_errors(errors, intervals=intervals)
+    assert caught[0].filename == __file__
+    display.figure_.draw_without_rendering()
+    assert len(display.ax_.get_xticks()) < 10
+    assert bounds_of(display) == [[4.5, 7.5]]
+
+
+def test_an_interval_has_a_least_width():
+    """In points, however long the record is."""
+    display = ErrorDisplay.from_errors(np.zeros(10**5), intervals=[(5, 5)])
+    [span] = display.spans_
+    assert span.get_linewidth() >= 1
+    assert span.get_edgecolor()[3] > 0
+
+
 # LatentDisplay ---------------------------------------------------------------------------
 
 
@@ -484,16 +639,35 @@ def test_classes_have_a_color_a_marker_and_a_place_in_the_legend(model):
     assert len(colors) == len(shapes) == 3
 
 
-def test_forty_two_classes_look_different():
-    y = np.arange(42)
-    display = LatentDisplay(
-        codes=RNG.normal(size=(42, 2)), explained_variance_ratio=[0.7, 0.2], y=y
-    ).plot()
-    looks = {
-        (tuple(scatter.get_facecolor()[0]), scatter.get_paths()[0].vertices.tobytes())
-        for scatter in display.scatters_
-    }
-    assert len(looks) == 42
+def test_many_classes_look_different():
+    display = LatentDisplay.from_codes(RNG.normal(size=(140, 2)), np.arange(140))
+    colors = [tuple(scatter.get_facecolor()[0]) for scatter in display.scatters_]
+    shapes = [scatter.get_paths()[0].vertices.tobytes() for scatter in display.scatters_]
+    assert len(set(colors[:20])) == 20
+    assert len(set(zip(colors, shapes, strict=True))) == 140
+
+
+@pytest.mark.parametrize("n_classes", [9, 20, 47, 48, 300])
+def test_a_legend_of_many_classes_leaves_room_for_codes(n_classes):
+    display = LatentDisplay.from_codes(RNG.normal(size=(n_classes, 2)), np.arange(n_classes))
+    names = [str(number) for number in range(min(n_classes, 48))]
+    if n_classes > 48:
+        names[-1] = "and 253 more"
+    assert legend_of(display.ax_) == names
+    display.figure_.draw_without_rendering()
+    assert display.ax_.get_position().width > 0.4
+    legend = display.ax_.get_legend().get_window_extent()
+    assert legend.y0 > 0
+    assert legend.x1 < display.figure_.bbox.x1
+
+
+def test_codes_that_are_there_are_drawn(model):
+    computed = LatentDisplay.from_estimator(model, FRAMES, [0, 1] * 4)
+    display = LatentDisplay.from_codes(pd.DataFrame(model.transform(FRAMES)), [0, 1] * 4)
+    assert_array_equal(display.codes, computed.codes)
+    assert legend_of(display.ax_) == ["0", "1"]
+    with pytest.raises(ValueError, match="minimum of 2 is required by LatentDisplay"):
+        LatentDisplay.from_codes(display.codes[:1])
 
 
 def test_a_quantity_has_a_color_bar(model):
@@ -557,6 +731,7 @@ def test_the_columns_that_change_most_come_first(monkeypatch):
     monkeypatch.setattr("sklearn_lstmae.displays.latent.fitted_model", lambda _: model)
 
     class Decoder:
+        to_keras = None  # as only the autoencoder has it
         scale_ = np.array([1.0, 1000.0])
 
         def transform(self, X):

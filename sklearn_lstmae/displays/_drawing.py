@@ -1,21 +1,52 @@
 """What the displays have in common: colors, axes, names."""
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lstmae._sklearn import check_matplotlib_support
+from sklearn_lstmae.detector import LSTMAutoencoderDetector
+from sklearn_lstmae.fitting.arguments import check_feature_names
 
 # Okabe and Ito (2008), "Color Universal Design": distinct for all kinds of color vision.
 BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = (
     "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9",
 )  # fmt: skip
 GRAY, BLACK = "#666666", "#000000"
-# Colors and markers have no common divisor, so that 42 classes differ.
-CLASS_COLORS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
+# Twenty classes have a color of their own: those above, then others far from them in CIELAB.
+CLASS_COLORS = (
+    BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY,
+    "#AA0033", "#665500", "#553377", "#66AA44", "#9944FF", "#FFAA88", "#1133AA",
+    "#44DDCC", "#FF3399", "#BBBB55", "#335533", "#AA1199", "#996644", "#8899AA",
+)  # fmt: skip
+# Colors and markers have no common divisor, so that 140 classes differ.
 CLASS_MARKERS = "os^vDP*"
+LEGEND_ROWS, LEGEND_COLUMNS = 16, 3
 
 
-def feature_names_of(estimator, n_features):
-    """Names of the features in `fit`, or numbered ones."""
+def check_has(estimator, method):
+    """Raise unless the estimator has the method that a display draws."""
+    if not hasattr(estimator, method):
+        raise ValueError(
+            f"{type(estimator).__name__} has no {method}: pass the fitted autoencoder itself, such "
+            "as pipeline[0], or classifier.autoencoder_, which is the one before its encoder was "
+            "tuned to the labels."
+        )
+
+
+def autoencoder_of(estimator, method):
+    """What has the method that a display draws: the estimator, or the autoencoder of a detector."""
+    if isinstance(estimator, LSTMAutoencoderDetector):
+        check_is_fitted(estimator)
+        return estimator.autoencoder_
+    check_has(estimator, method)
+    return estimator
+
+
+def feature_names_of(estimator, n_features, given=None):
+    """Names that are given, those of the features in `fit`, or numbered ones."""
+    given = check_feature_names(given, n_features)
+    if given is not None:
+        return given
     # Columns of an array (N, T) are steps: their names are not features'.
     if hasattr(estimator, "feature_names_in_") and estimator.configuration_["layout"] != "2d":
         return [str(name) for name in estimator.feature_names_in_]
@@ -96,6 +127,20 @@ def legend_beside(ax, **options):
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, **options)
 
 
+def legend_of_classes(ax, handles, n_columns):
+    """A legend on the right of axes, with the number of classes for which it has no room."""
+    from matplotlib.lines import Line2D
+
+    room = LEGEND_ROWS * n_columns
+    if len(handles) > room:
+        more = Line2D([], [], linestyle="", label=f"and {len(handles) - room + 1} more")
+        handles = [*handles[: room - 1], more]
+    small = (
+        {"fontsize": "small", "columnspacing": 0.8, "handletextpad": 0.2} if n_columns > 1 else {}
+    )
+    legend_beside(ax, handles=handles, ncols=n_columns, **small)
+
+
 def legend_of_panels(axes, **options):
     """One legend for all panels: of the figure, if it shows nothing else, or of the last panel.
 
@@ -142,3 +187,16 @@ def whole_numbers(ax):
     locator = ax.xaxis.get_major_locator()
     if isinstance(locator, MaxNLocator):
         locator.set_params(integer=True)
+
+
+def name_numbers(ax, labels):
+    """Few ticks on the horizontal axis, at whole numbers, named by the labels at these numbers."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    def name(number, _):
+        place = round(number)
+        return str(labels[place]) if 0 <= place < len(labels) else ""
+
+    longest = max((len(str(label)) for label in labels), default=1)
+    ax.xaxis.set_major_locator(MaxNLocator(min(6, max(1, 60 // longest)), integer=True))
+    ax.xaxis.set_major_formatter(FuncFormatter(name))

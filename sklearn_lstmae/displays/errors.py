@@ -8,12 +8,15 @@ from sklearn_lstmae.displays._drawing import (
     BLUE,
     ORANGE,
     VERMILION,
+    check_has,
     legend_beside,
     line_style,
     make_axes,
+    name_numbers,
     short_dates,
 )
 from sklearn_lstmae.records.tables import is_pandas
+from sklearn_lstmae.records.times import as_times, warn_of_strings
 from sklearn_lstmae.records.windows import sliding_windows, unwind
 
 
@@ -23,8 +26,8 @@ class ErrorDisplay:
     Parameters
     ----------
     errors : array or Series of shape (S,)
-        Error of each step; NaN where there is none. The index of a Series, a time for example,
-        is the horizontal axis.
+        Error of each step; NaN where there is none. The index of a Series is the horizontal axis:
+        times of any make, or numbers. Other labels stand at even distances, some of them shown.
 
     threshold : float or None, default=None
         Drawn as a line, unless it is infinite; what lies above is filled.
@@ -117,24 +120,31 @@ class ErrorDisplay:
             )
         if per not in ["step", "window"]:
             raise ValueError(f"per={per!r} is not one of ['step', 'window'].")
+        check_has(estimator, "errors" if per == "step" else "score_samples")
         windows, index = sliding_windows(record, length, stride)
         if per == "step":
-            errors = estimator.errors(windows, per="step")
+            errors = unwind(estimator.errors(windows, per="step"), index)
         else:
-            errors = -estimator.score_samples(windows)
+            errors = unwind(-estimator.score_samples(windows), index)
             if threshold is None and hasattr(estimator, "offset_"):
                 threshold = -estimator.offset_
-        return cls.from_errors(
-            unwind(errors, index), threshold=threshold, intervals=intervals, ax=ax, **kwargs
-        )
+        return cls(errors=errors, threshold=threshold, intervals=intervals).plot(ax, **kwargs)
 
     @classmethod
-    def from_errors(cls, errors, *, threshold=None, intervals=None, ax=None, **kwargs):
+    def from_errors(cls, errors, *, index=None, threshold=None, intervals=None, ax=None, **kwargs):
         """Draw errors that are there already.
 
         Parameters
         ----------
-        errors, threshold, intervals
+        errors : array or Series of shape (S,), or array of shape (N, T) or (N,)
+            As in the constructor; with ``index`` those of windows.
+
+        index : WindowIndex, default=None
+            The index of `sliding_windows`, of one record. With it errors are those of N windows,
+            of each step (N, T) or of the whole (N,), and are put back on the record as `unwind`
+            does.
+
+        threshold, intervals
             As in the constructor.
 
         ax : matplotlib Axes, default=None
@@ -150,15 +160,30 @@ class ErrorDisplay:
         Raises
         ------
         ValueError
-            If ``errors`` has not one axis.
+            If ``errors`` has not one axis, or ``index`` has several records.
+
+        Warns
+        -----
+        UserWarning
+            If the index of errors has strings that look like times.
         """
         check_matplotlib_support(f"{cls.__name__}.from_errors")
+        if index is not None:
+            n_records = len(index.source.bounds) - 1
+            if n_records > 1:
+                raise ValueError(
+                    f"index is of {n_records} records, but a display is of one: put the errors "
+                    "back with unwind, and pass those of one record."
+                )
+            errors = unwind(errors, index, per="window" if np.ndim(errors) == 1 else "step")
         shape = np.shape(errors)
         if len(shape) != 1:
             raise ValueError(
                 f"errors has shape {shape}, but one error a step is expected, shape (n_steps,): "
                 "put windows back on their record with unwind."
             )
+        labels = errors.index if is_pandas(errors, "Series") else None
+        warn_of_strings(labels, "errors", "so that they stand at even distances", stacklevel=2)
         return cls(errors=errors, threshold=threshold, intervals=intervals).plot(ax, **kwargs)
 
     def plot(self, ax=None, **kwargs):
@@ -180,7 +205,10 @@ class ErrorDisplay:
         self.figure_ = self.ax_.figure
         index = self.errors.index if is_pandas(self.errors, "Series") else None
         errors = np.asarray(self.errors, dtype=np.float64)
-        steps, xlabel = _places(np.arange(len(errors)) if index is None else index)
+        steps = np.arange(len(errors)) if index is None else _places(index)
+        if steps is None:  # labels without distances
+            steps = np.arange(len(errors))
+            name_numbers(self.ax_, index)
         style = line_style({"color": BLUE, "label": "error", "linewidth": 1}, kwargs)
         [self.line_] = self.ax_.plot(steps, errors, **style)
         self.threshold_line_ = self.fill_ = None
@@ -202,16 +230,16 @@ class ErrorDisplay:
                 linewidth=0,
                 label="above it",
             )
-        self.spans_ = self._shade_intervals(steps)
+        self.spans_ = self._shade_intervals(index, steps)
         short_dates(self.ax_)
-        self.ax_.set(xlabel=xlabel, ylabel="error")
+        self.ax_.set(xlabel=_axis_name(index), ylabel="error")
         self.ax_.set_ylim(bottom=np.nanmin(errors, initial=0.0))
         self.ax_.margins(x=0.01)
         if self.threshold_line_ is not None or self.spans_:
             legend_beside(self.ax_)
         return self
 
-    def _shade_intervals(self, steps):
+    def _shade_intervals(self, index, steps):
         """Spans from half a step before the first step to half a step after the last."""
         if self.intervals is None or not len(self.intervals):
             return []
@@ -219,11 +247,8 @@ class ErrorDisplay:
             bounds = [list(self.intervals[name]) for name in ("start", "end")]
         else:
             bounds = [list(bound) for bound in zip(*self.intervals, strict=True)]
-        if is_pandas(self.errors, "Series"):
-            import pandas
-
-            dtype = self.errors.index.dtype
-            bounds = [pandas.Index(bound, dtype=dtype) for bound in bounds]
+        if index is not None:
+            bounds = _places_of_bounds(index, *bounds)
         starts, ends = (self._positions(bound) for bound in bounds)
         distances = np.diff(self._positions(steps))
         half = np.median(distances) / 2 if distances.size else 0.5
@@ -233,23 +258,58 @@ class ErrorDisplay:
                 end + half,
                 color=ORANGE,
                 alpha=0.35,
-                linewidth=0,
+                linewidth=1.5,  # points: a single step of a long record is seen
                 zorder=0,
                 label="_" * bool(number) + "interval",  # one entry of the legend for all
             )
             for number, (start, end) in enumerate(zip(starts, ends, strict=True))
         ]
 
-    def _positions(self, labels):
-        """Where matplotlib puts labels of steps, as numbers."""
-        return np.asarray(self.ax_.convert_xunits(_places(labels)[0]), dtype=np.float64)
+    def _positions(self, places):
+        """Where matplotlib puts places, as numbers."""
+        return np.asarray(self.ax_.convert_xunits(places), dtype=np.float64)
 
 
 def _places(labels):
-    """Labels of steps as matplotlib takes them, and the name of the axis."""
-    name = getattr(labels, "name", None)
-    if is_pandas(labels, "PeriodIndex"):
-        labels = labels.to_timestamp()
-    elif is_pandas(labels, "TimedeltaIndex"):
-        return labels.total_seconds(), f"{name or 'time'} [s]"
-    return labels, name or ("time" if is_pandas(labels, "DatetimeIndex") else "step")
+    """Labels of steps as matplotlib takes them, None if they have no distances."""
+    times = as_times(labels)
+    if is_pandas(times, "PeriodIndex"):
+        return times.to_timestamp()
+    if is_pandas(times, "TimedeltaIndex"):
+        return times.total_seconds()
+    if times is not None:
+        return times
+    if is_pandas(labels, "IntervalIndex"):
+        return labels.mid
+    is_numeric = labels.nlevels == 1 and labels.dtype.kind in "biuf"
+    return labels.to_numpy() if is_numeric else None
+
+
+def _places_of_bounds(index, starts, ends):
+    """First and last labels of intervals -> their places, as those of steps are."""
+    import pandas
+
+    if _places(index) is not None:
+        dtype = index.dtype
+        if isinstance(index, pandas.CategoricalIndex):
+            dtype = index.categories.dtype
+        elif isinstance(index, pandas.IntervalIndex):
+            dtype = None  # that of the bounds: intervals, or what these lie between
+        return [_places(pandas.Index(bound, dtype=dtype)) for bound in (starts, ends)]
+    lasts = {label: place for place, label in enumerate(index)}
+    firsts = {label: place for place, label in reversed([*enumerate(index)])}
+    unknown = [label for label in [*starts, *ends] if label not in firsts]
+    if unknown:
+        raise ValueError(
+            f"intervals has {unknown[0]!r}, which is not in the index of errors: first and last "
+            "step of an interval are labels of it."
+        )
+    return [firsts[label] for label in starts], [lasts[label] for label in ends]
+
+
+def _axis_name(index):
+    """Name of the horizontal axis."""
+    times = as_times(index)
+    kind = "step" if times is None else "time"
+    unit = " [s]" if is_pandas(times, "TimedeltaIndex") else ""
+    return f"{getattr(index, 'name', None) or kind}{unit}"

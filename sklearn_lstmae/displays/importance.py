@@ -4,6 +4,7 @@ import numpy as np
 
 from sklearn_lstmae._sklearn import check_matplotlib_support
 from sklearn_lstmae.displays._drawing import (
+    autoencoder_of,
     feature_names_of,
     make_panels,
     places_of,
@@ -50,19 +51,23 @@ class LatentImportanceDisplay:
         self.feature_names = feature_names
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, columns=None, ax=None, **kwargs):
+    def from_estimator(cls, estimator, X, *, columns=None, feature_names=None, ax=None, **kwargs):
         """Compute shares, and draw them.
 
         Parameters
         ----------
-        estimator : LSTMAutoencoderTransformer
-            A fitted one.
+        estimator : LSTMAutoencoderTransformer or LSTMAutoencoderDetector
+            A fitted one; with a detector its ``autoencoder_`` is drawn.
 
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             At least two sequences.
 
         columns : list of int or str, default=None
             Columns of the code, by number or name; None for all.
+
+        feature_names : list of F str, default=None
+            Names of the features, such as ``index.feature_names`` of the index of
+            `sliding_windows`, since windows have none. None: those of ``fit``, if there are any.
 
         ax : matplotlib Axes, default=None
             Where to draw: it is divided. None makes a figure.
@@ -75,10 +80,11 @@ class LatentImportanceDisplay:
         display : LatentImportanceDisplay
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        estimator = autoencoder_of(estimator, "to_keras")
         shares = latent_importance(estimator, X)
         code_names = estimator.get_feature_names_out()[: len(shares)].tolist()
         columns = places_of(columns, code_names, "columns")
-        names = feature_names_of(estimator, shares.shape[2])
+        names = feature_names_of(estimator, shares.shape[2], feature_names)
         return cls(shares=shares[columns], columns=columns, feature_names=names).plot(ax, **kwargs)
 
     def plot(self, ax=None, **kwargs):

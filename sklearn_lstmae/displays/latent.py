@@ -8,11 +8,14 @@ from sklearn_lstmae.displays._drawing import (
     BLUE,
     CLASS_COLORS,
     CLASS_MARKERS,
+    LEGEND_COLUMNS,
+    LEGEND_ROWS,
     VERMILION,
+    autoencoder_of,
     dots_at_gaps,
     feature_names_of,
     label_panels,
-    legend_beside,
+    legend_of_classes,
     legend_of_panels,
     line_style,
     make_axes,
@@ -67,8 +70,9 @@ class LatentDisplay:
 
         Parameters
         ----------
-        estimator : LSTMAutoencoderTransformer or Pipeline
-            Anything fitted that has ``transform``. Components are computed from its output as
+        estimator : LSTMAutoencoderTransformer, LSTMAutoencoderDetector or Pipeline
+            Anything fitted that has ``transform``, or a detector, whose ``autoencoder_``
+            has. Components are computed from its output as
             it is: a pipeline with a `StandardScaler` gives each column the same weight.
 
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
@@ -88,8 +92,34 @@ class LatentDisplay:
         display : LatentDisplay
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        codes = autoencoder_of(estimator, "transform").transform(X)
+        return cls.from_codes(codes, y, ax=ax, **kwargs)
+
+    @classmethod
+    def from_codes(cls, codes, y=None, *, ax=None, **kwargs):
+        """Draw codes that are there already.
+
+        Parameters
+        ----------
+        codes : array or DataFrame of shape (N, L)
+            At least two codes, as ``transform`` returns them.
+
+        y : array-like of shape (N,), default=None
+            As in the constructor.
+
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        **kwargs
+            For matplotlib's `scatter`.
+
+        Returns
+        -------
+        display : LatentDisplay
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_codes")
         codes = check_array(
-            estimator.transform(X),
+            codes,
             dtype=np.float64,
             ensure_min_samples=2,
             estimator=cls.__name__,
@@ -116,12 +146,15 @@ class LatentDisplay:
         -------
         self : LatentDisplay
         """
-        self.ax_ = make_axes(self, ax, size=(5, 3.8))
+        has_classes = self.y is not None and not self._is_quantity
+        classes = np.unique(self.y) if has_classes else np.empty(0)
+        n_columns = min(1 + len(classes) // LEGEND_ROWS, LEGEND_COLUMNS)
+        self.ax_ = make_axes(self, ax, size=(5 + max(0, n_columns - 1), 3.8))
         self.figure_ = self.ax_.figure
         self.colorbar_ = None
         if self.y is None:
             self.scatters_ = [self._scatter(slice(None), kwargs, color=BLUE)]
-        elif self.y.dtype.kind == "f" and (self.y != np.floor(self.y)).any():
+        elif self._is_quantity:
             self.scatters_ = [self._scatter(slice(None), kwargs, c=self.y, cmap="cividis")]
             self.colorbar_ = self.figure_.colorbar(self.scatters_[0], ax=self.ax_, label="y")
         else:
@@ -133,15 +166,19 @@ class LatentDisplay:
                     marker=CLASS_MARKERS[number % len(CLASS_MARKERS)],
                     label=label,
                 )
-                for number, label in enumerate(np.unique(self.y))
+                for number, label in enumerate(classes)
             ]
-            legend_beside(self.ax_, ncols=1 + len(self.scatters_) // 16)
+            legend_of_classes(self.ax_, self.scatters_, n_columns)
         first, second = self.explained_variance_ratio
         self.ax_.set(
             xlabel=f"component 1 ({first:.0%} of variance)",
             ylabel=f"component 2 ({second:.0%} of variance)",
         )
         return self
+
+    @property
+    def _is_quantity(self):
+        return self.y.dtype.kind == "f" and (self.y != np.floor(self.y)).any()
 
     def _scatter(self, rows, kwargs, **style):
         from matplotlib.cbook import normalize_kwargs
@@ -203,6 +240,7 @@ class LatentTraversalDisplay:
         features=None,
         deviations=(-2, -1, 0, 1, 2),
         length=None,
+        feature_names=None,
         ax=None,
         **kwargs,
     ):
@@ -210,8 +248,8 @@ class LatentTraversalDisplay:
 
         Parameters
         ----------
-        estimator : LSTMAutoencoderTransformer
-            A fitted one.
+        estimator : LSTMAutoencoderTransformer or LSTMAutoencoderDetector
+            A fitted one; with a detector its ``autoencoder_`` is drawn.
 
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             The sequences that mean and standard deviations of columns come from.
@@ -229,6 +267,10 @@ class LatentTraversalDisplay:
         length : int, default=None
             Steps to decode; None as `LSTMAutoencoderTransformer.inverse_transform` does.
 
+        feature_names : list of F str, default=None
+            Names of the features, such as ``index.feature_names`` of the index of
+            `sliding_windows`, since windows have none. None: those of ``fit``, if there are any.
+
         ax : matplotlib Axes or array of them of shape (F, K), default=None
             Where to draw: an Axes is divided. None makes a figure.
 
@@ -240,6 +282,7 @@ class LatentTraversalDisplay:
         display : LatentTraversalDisplay
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        estimator = autoencoder_of(estimator, "to_keras")
         width = fitted_model(estimator).n_decoded
         codes = np.asarray(estimator.transform(X), dtype=np.float64)[:, :width]  # (N, L)
         moves = np.multiply.outer(codes.std(axis=0), np.asarray(deviations, np.float64))  # (L, M)
@@ -247,7 +290,7 @@ class LatentTraversalDisplay:
         decoded = estimator.inverse_transform(moved.reshape(-1, width), lengths=length)
         decoded = np.asarray(decoded)
         sequences = decoded.reshape(*moves.shape, decoded.shape[1], -1)  # (L, M, T, F)
-        names = feature_names_of(estimator, sequences.shape[3])
+        names = feature_names_of(estimator, sequences.shape[3], feature_names)
         if columns is None:
             effect = (sequences.std(axis=1) / estimator.scale_).mean(axis=(1, 2))  # (L,)
             columns = np.argsort(-effect, kind="stable")[:4].tolist()

@@ -14,6 +14,7 @@ from sklearn_lstmae.displays._drawing import (
     PURPLE,
     SKY,
     VERMILION,
+    autoencoder_of,
     dots_at_gaps,
     line_style,
     make_axes,
@@ -77,7 +78,7 @@ class LearningCurveDisplay:
         ----------
         estimator : estimator
             A fitted one with ``history_``; ``baseline_loss_`` and ``best_epoch_`` are drawn if
-            there are such. Of a detector it is the ``autoencoder_`` that has them.
+            there are such. With a detector it is the curve of its ``autoencoder_``.
 
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
@@ -91,11 +92,7 @@ class LearningCurveDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         check_is_fitted(estimator)
-        if not hasattr(estimator, "history_"):
-            raise ValueError(
-                f"{type(estimator).__name__} has no history_: pass the fitted autoencoder or "
-                "classifier itself, such as detector.autoencoder_ or pipeline[0]."
-            )
+        estimator = autoencoder_of(estimator, "history_")
         display = cls(
             history=estimator.history_,
             baseline_loss=getattr(estimator, "baseline_loss_", None),

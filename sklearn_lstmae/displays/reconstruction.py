@@ -7,6 +7,7 @@ from sklearn_lstmae.displays._drawing import (
     BLUE,
     GRAY,
     VERMILION,
+    autoencoder_of,
     dots_at_gaps,
     feature_names_of,
     label_panels,
@@ -61,14 +62,23 @@ class ReconstructionDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, *, samples=0, features=None, task=None, ax=None, **kwargs
+        cls,
+        estimator,
+        X,
+        *,
+        samples=0,
+        features=None,
+        task=None,
+        feature_names=None,
+        ax=None,
+        **kwargs,
     ):
         """Reconstruct some of the sequences, and draw them.
 
         Parameters
         ----------
-        estimator : LSTMAutoencoderTransformer
-            A fitted one.
+        estimator : LSTMAutoencoderTransformer or LSTMAutoencoderDetector
+            A fitted one; with a detector its ``autoencoder_`` reconstructs.
 
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             The sequences.
@@ -82,6 +92,10 @@ class ReconstructionDisplay:
         task : {"reconstruct", "predict"}, default=None
             As in `LSTMAutoencoderTransformer.reconstruct`.
 
+        feature_names : list of F str, default=None
+            Names of the features, such as ``index.feature_names`` of the index of
+            `sliding_windows`, since windows have none. None: those of ``fit``, if there are any.
+
         ax : matplotlib Axes or array of them of shape (F, S), default=None
             Where to draw: an Axes is divided. None makes a figure.
 
@@ -93,18 +107,76 @@ class ReconstructionDisplay:
         display : ReconstructionDisplay
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        estimator = autoencoder_of(estimator, "reconstruct")
         rows = np.arange(num_samples(X))[np.atleast_1d(samples)]
         chosen = take_rows(X, rows)
         result = estimator.reconstruct(chosen, task=task)
-        originals, reconstructions = (_as_sequences(part, result) for part in (chosen, result))
-        names = feature_names_of(estimator, originals[0].shape[1])
+        originals = _as_sequences(chosen, result)
+        names = feature_names_of(estimator, originals[0].shape[1], feature_names)
+        display = cls._of(originals, _as_sequences(result, result), rows, features, names)
+        return display.plot(ax, **kwargs)
+
+    @classmethod
+    def from_reconstructions(
+        cls, X, reconstructions, *, samples=0, features=None, feature_names=None, ax=None, **kwargs
+    ):
+        """Draw reconstructions that are there already.
+
+        Parameters
+        ----------
+        X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
+            The sequences.
+
+        reconstructions : as X
+            What `LSTMAutoencoderTransformer.reconstruct` returned for X.
+
+        samples : int or list of int, default=0
+            Which of the sequences.
+
+        features : list of int or str, default=None
+            Which of the features; None for all.
+
+        feature_names : list of F str, default=None
+            Names of the features; None numbers them.
+
+        ax : matplotlib Axes or array of them of shape (F, S), default=None
+            Where to draw: an Axes is divided. None makes a figure.
+
+        **kwargs
+            For matplotlib's `plot`, for the reconstructions.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+
+        Raises
+        ------
+        ValueError
+            If there are not as many reconstructions as sequences.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_reconstructions")
+        if num_samples(X) != num_samples(reconstructions):
+            raise ValueError(
+                f"There are {num_samples(reconstructions)} reconstructions of {num_samples(X)} "
+                "sequences: pass those of all sequences of X, in their order."
+            )
+        rows = np.arange(num_samples(X))[np.atleast_1d(samples)]
+        result = take_rows(reconstructions, rows)
+        originals = _as_sequences(take_rows(X, rows), result)
+        names = feature_names_of(None, originals[0].shape[1], feature_names)
+        display = cls._of(originals, _as_sequences(result, result), rows, features, names)
+        return display.plot(ax, **kwargs)
+
+    @classmethod
+    def _of(cls, originals, reconstructions, rows, features, names):
+        """Display of some features of lists of sequences (T_i, F)."""
         columns = places_of(features, names, "features")
         return cls(
             originals=[sequence[:, columns] for sequence in originals],
             reconstructions=[sequence[:, columns] for sequence in reconstructions],
             samples=rows.tolist(),
             feature_names=[names[column] for column in columns],
-        ).plot(ax, **kwargs)
+        )
 
     def plot(self, ax=None, **kwargs):
         """Draw.

@@ -1,4 +1,4 @@
-"""Arguments of methods after `fit`: lengths to decode, steps to forecast."""
+"""Arguments of methods after `fit`: lengths to decode, steps to forecast, names of features."""
 
 from numbers import Integral
 
@@ -57,3 +57,16 @@ def cut_after(steps, until):
         if until(step):
             return steps[:number]
     return steps
+
+
+def check_feature_names(feature_names, n_features):
+    """Names that are given for ``n_features`` features: list of str, or None if none are given."""
+    if feature_names is None:
+        return None
+    names = [str(name) for name in feature_names]
+    if isinstance(feature_names, str) or len(names) != n_features:
+        raise ValueError(
+            f"feature_names must be a list of {n_features} names, one for each feature. "
+            f"Got {feature_names!r}."
+        )
+    return names

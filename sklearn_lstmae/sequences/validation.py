@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from sklearn_lstmae._sklearn import get_feature_names
+from sklearn_lstmae._sklearn import check_n_features, get_feature_names
 from sklearn_lstmae.sequences.batch import Sequences, read_rows
 from sklearn_lstmae.sequences.numbers import (
     LAYOUTS,
@@ -298,6 +298,9 @@ def _check_agrees(
 ) -> None:
     """Raise if fit saw other features; (N, T) and (N, T, 1) are the same to all but 2-D on 2-D."""
     if (parsed.layout == "2d") == (fitted.layout == "2d"):
+        if "3d" in (parsed.layout, fitted.layout):  # such an array cannot have names
+            check_n_features(estimator, parsed.features, reset=False)
+            return
         validate_data(estimator, parsed.features, reset=False, skip_check_array=True)
         return
     estimator_name = type(estimator).__name__

@@ -641,6 +641,18 @@ class TestFeatureNames:
             fitted_on(plain).transform(named)
 
 
+def test_names_are_not_compared_with_arrays_of_three_axes():
+    """They cannot have any: windows of a record with names, and then pieces of it."""
+    cube, frames = np.ones((2, 3, 2)), [frame("a", "b")] * 2
+    for one, other in [(cube, frames), (frames, cube)]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            fitted_on(one).transform(other)
+    for one, other in [(cube, [frame("a")] * 2), ([frame("a")] * 2, cube)]:
+        with pytest.raises(ValueError, match=r"X has \d features, but \w+ is expecting"):
+            fitted_on(one).transform(other)
+
+
 def test_a_refused_fit_changes_nothing():
     estimator = fitted_on(frame("a", "b", "c"))
     before = dict(vars(estimator))
