@@ -87,13 +87,8 @@ recent = frame[frame.index >= "2025-03-13"]
 windows, index = sliding_windows(recent, 24, stride=2, group="machine")
 called = unwind(detector.predict(windows) == -1, index)
 errors = unwind(detector.errors(windows, per="value"), index)
-events = {
-    name: find_events(called[rows], 0.5, feature_errors=errors[rows])
-    for name in machines
-    for rows in [(recent["machine"] == name).to_numpy()]
-}
-table = pd.concat(events, names=["machine", None]).reset_index("machine")
-print(table[["machine", "start", "end", "worst_feature"]].to_string(index=False))
+events = find_events(called, 0.5, feature_errors=errors, index=index)  # by machine
+print(events[["group", "start", "end", "worst_feature"]].to_string(index=False))
 
 # %%
 # The two machines and one that is well.
@@ -106,7 +101,7 @@ figure, axes = plt.subplots(3, 1, figsize=(9, 5), sharex=True, layout="constrain
 for ax, name in zip(axes, shown, strict=True):
     record = machines[name].loc["2025-03-10":]
     ax.plot(record, linewidth=1, label=list(record))
-    for number, event in enumerate(events[name].itertuples()):
+    for number, event in enumerate(events[events["group"] == name].itertuples()):
         label = "_" * bool(number) + "found wrong"  # once in the legend
         ax.axvspan(event.start, event.end, color="C3", alpha=0.2, linewidth=0, label=label)
     if name in faults:
