@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from sklearn_lstmae._sklearn import StrOptions, positive_int, validate_params
-from sklearn_lstmae.records.tables import Source, capitalized, read_records
+from sklearn_lstmae.records.tables import Source, read_records
 from sklearn_lstmae.records.times import (
     advise_on_gaps,
     as_times,
@@ -17,6 +17,7 @@ from sklearn_lstmae.records.times import (
     read_duration,
     warn_of_strings,
 )
+from sklearn_lstmae.sequences.numbers import capitalized
 
 durations = [str, timedelta, np.timedelta64]
 
