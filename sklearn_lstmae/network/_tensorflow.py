@@ -1,31 +1,74 @@
 """TensorFlow and Keras, imported in silence and kept from hanging after a fork."""
 
 import contextlib
+import ctypes
 import os
 import re
 import sys
-import tempfile
 
-# TensorFlow 2.21 writes these to the process's stderr while it is imported, whatever
-# TF_CPP_MIN_LOG_LEVEL says. Anything else is passed on.
-_START_UP_NOISE = re.compile(rb"^(WARNING: All log messages before|[IWE]\d{4} |\d{4}-\d\d-\d\d )")
+# TensorFlow 2.21 writes these while it is imported, whatever TF_CPP_MIN_LOG_LEVEL is. Anything else
+# is passed on.
+_START_UP_NOISE = re.compile(rb"WARNING: All log messages before |[IWE]\d{4} \d\d:\d\d:\d")
+
+# Backends of Keras that TensorFlow's optimizers and models do not work with.
+_OTHER_BACKENDS = ("jax", "openvino", "torch")
 
 
 @contextlib.contextmanager
 def _without_start_up_noise():
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as captured:
-        original = os.dup(2)
-        os.dup2(captured.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(original, 2)
-            os.close(original)
-            captured.seek(0)
-            for line in captured:
-                if not _START_UP_NOISE.match(line):
-                    os.write(2, line)
+    """Keep what C and C++ code writes to stderr, and pass on all but the noise at the end.
+
+    Only the variable ``stderr`` of the C library changes, which glibc allows. Descriptor 2 and
+    ``sys.stderr`` stay as they are, and need not be open: lines that Python code writes meanwhile,
+    in any thread or child process, do not come this way.
+    """
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if not hasattr(library, "gnu_get_libc_version"):
+        yield
+        return
+    library.open_memstream.restype = ctypes.c_void_p
+    text, size = ctypes.c_char_p(), ctypes.c_size_t()
+    # Never closed, since another thread may still write to it.
+    stream = library.open_memstream(ctypes.byref(text), ctypes.byref(size))
+    stderr = ctypes.c_void_p.in_dll(library, "stderr")
+    original = stderr.value
+    try:
+        stderr.value = stream
+        yield
+    finally:
+        stderr.value = original
+        library.fflush(ctypes.c_void_p(stream))
+        lines = ctypes.string_at(text, size.value).splitlines(keepends=True)
+        with contextlib.suppress(OSError):  # a process may have no stderr
+            os.write(2, b"".join(line for line in lines if not _START_UP_NOISE.match(line)))
+
+
+def _import_keras():
+    """Keras, if it is set to TensorFlow.
+
+    Raises
+    ------
+    ImportError
+        If it is set to another backend.
+    """
+    backend, failure = os.environ.get("KERAS_BACKEND"), None
+    try:
+        import keras
+
+        backend = keras.config.backend()
+    except (ImportError, ValueError) as error:  # the backend is missing, or Keras does not know it
+        failure = error
+        if not backend and getattr(error, "name", None) in _OTHER_BACKENDS:
+            backend = error.name  # from Keras' configuration file
+        if backend in (None, "", "tensorflow"):
+            raise
+    if backend != "tensorflow":
+        raise ImportError(
+            f"Keras is set to the backend {backend!r}, but networks of sklearn_lstmae are trained "
+            "with TensorFlow: set the environment variable KERAS_BACKEND to 'tensorflow' before "
+            "Python imports Keras."
+        ) from failure
+    return keras
 
 
 def _follow_outer_limits():
@@ -35,13 +78,13 @@ def _follow_outer_limits():
 
 
 if "tensorflow" in sys.modules or os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
-    import keras
+    keras = _import_keras()
     import tensorflow as tf
 else:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _follow_outer_limits()
     with _without_start_up_noise():
-        import keras
+        keras = _import_keras()
         import tensorflow as tf
 
 _process = os.getpid()
