@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_lstmae._sklearn import take_rows
-from sklearn_lstmae.inference.blocks import one_thread
+from sklearn_lstmae.inference.blocks import on_one_thread
 
 
 def check_classes(classifier, y, sequences):
@@ -111,11 +111,14 @@ def regress(numbers, shares, columns):
     from sklearn.linear_model import LogisticRegression
 
     regression = LogisticRegression()
-    # Training starts from it, wherever it ends. Some products set floating-point flags falsely.
-    # With several threads, small products can wait for cores for seconds.
-    with warnings.catch_warnings(), np.errstate(all="ignore"), one_thread():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        regression.fit(columns, numbers, sample_weight=shares[numbers])
+
+    def fit():
+        # Training starts from it, wherever it ends. Some products set floating-point flags falsely.
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            regression.fit(columns, numbers, sample_weight=shares[numbers])
+
+    on_one_thread(fit)  # with several threads, small products can wait for cores for seconds
     coefficients, intercepts = regression.coef_, regression.intercept_  # (G, C), (G,)
     if len(shares) == 2:  # one row, of the second class against the first
         coefficients = np.vstack([-coefficients, coefficients]) / 2

@@ -1,7 +1,6 @@
 """FittedModel: what every method after `fit` works with."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -56,7 +55,7 @@ class FittedModel:
             **{name: configuration[name] for name in settings},
         )
 
-    @cached_property
+    @property
     def coder(self):
         """Its network in use."""
         return Coder(self.architecture, self.weights)

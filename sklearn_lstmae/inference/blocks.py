@@ -7,7 +7,6 @@ frames as its own length needs.
 Letters: N sequences, B places of a block, b rows that fill some of them, K frames.
 """
 
-import contextlib
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -86,27 +85,26 @@ def n_threads():
 
 
 def on_all_cores(function, blocks):
-    """[function(*block) for block in blocks], several at a time, and of one caller at a time.
+    """[function(*block) for block in blocks], several at a time, with products on one thread each.
 
     A product that ran on several threads would have other bits, and so blocks run side by side
-    instead. With most libraries the limit belongs to the process: of two callers at once the first
-    to leave would lift it for the other, and so callers take turns, and ``function`` must not call
-    this function. With some it belongs to the thread, which is why each sets it. It has no effect
-    on a library that threadpoolctl does not know, or that another thread has taken control of.
+    instead. Even a single block runs in a thread of its own: Python interrupts the main thread only,
+    so that the limit on the products is lifted whatever happens. No lock is held meanwhile, so that
+    ``function`` may read data that call this function in their turn.
     """
-    with one_thread():
-        if len(blocks) == 1:
-            return [function(*blocks[0])]
-        n_workers = min(n_threads(), len(blocks))
-        with ThreadPoolExecutor(n_workers, initializer=_one_thread) as threads:
-            return list(threads.map(lambda block: function(*block), blocks))
+
+    def run(block):
+        with _one_thread:
+            return function(*block)
+
+    with ThreadPoolExecutor(min(n_threads(), len(blocks))) as threads:
+        return list(threads.map(run, blocks))
 
 
-@contextlib.contextmanager
-def one_thread():
-    """Context in which products run on one thread, of one caller at a time."""
-    with _inference_lock, _one_thread():
-        yield
+def on_one_thread(function):
+    """function(), with products on one thread."""
+    [result] = on_all_cores(function, [()])
+    return result
 
 
 @cache
@@ -114,22 +112,44 @@ def _blas():
     return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
 
-def _one_thread():
-    """Set the limit; as a context, lift it at the end."""
-    return _blas().limit(limits=1)
+class _OneThread:
+    """Context in which products run on one thread, for any number of threads at a time.
 
-
-_inference_lock = threading.Lock()
-
-
-def _renew_lock():
-    """Replace the lock in a forked process.
-
-    A lock held by another thread at the time of a fork is never released in the child.
+    With most libraries the limit belongs to the process: the first thread to enter sets it, and the
+    last one to leave lifts it. With some it belongs to the thread, which is why each sets it. It has
+    no effect on a library that threadpoolctl does not know, or that another thread has taken control
+    of. Enter it in threads that end soon, and not in the main thread, see `on_all_cores`.
     """
-    global _inference_lock
-    _inference_lock = threading.Lock()
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._n_inside, self._first = 0, None
+        if hasattr(os, "register_at_fork"):  # not on Windows
+            os.register_at_fork(
+                before=self._lock.acquire,
+                after_in_parent=self._lock.release,
+                after_in_child=self._begin_anew,
+            )
+
+    def __enter__(self):
+        with self._lock:
+            limit = _blas().limit(limits=1)
+            if self._n_inside == 0:
+                self._first = limit
+            self._n_inside += 1
+
+    def __exit__(self, *_):
+        with self._lock:
+            self._n_inside -= 1
+            if self._n_inside == 0:
+                self._first.restore_original_limits()
+
+    def _begin_anew(self):
+        """In a forked process, which has none of the threads that were inside."""
+        if self._n_inside:
+            self._n_inside = 0
+            self._first.restore_original_limits()
+        self._lock.release()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_renew_lock)
+_one_thread = _OneThread()
