@@ -291,9 +291,9 @@ class LSTMAutoencoderClassifier(
                     report=report,
                     fine_tune=bool(self.fine_tune),
                 )
+                warn_of_outcome(self, attributes, attributes["n_epochs_"], CLASSES_OUTCOME)
                 self.__dict__.update(attributes)
                 report.finish(vars(self))
-        warn_of_outcome(self, self.n_epochs_, CLASSES_OUTCOME)
         return self
 
     def score(self, X, y, sample_weight=None):

@@ -276,8 +276,8 @@ class LSTMAutoencoderDetector(
             X = _check_rows(self, self._autoencoder, X)
             self.calibration_scores_ = drop_unjudged(self._calibrate(*indexable(X, groups)))
             self.offset_ = OFFSETS[self.threshold](self.calibration_scores_, self.contamination)
-        if self.offset_ == -np.inf:
-            _warn_of_too_few(len(self.calibration_scores_), self.contamination)
+            if self.offset_ == -np.inf:
+                _warn_of_too_few(len(self.calibration_scores_), self.contamination)
         return self
 
     @available_if(_judges_rows_of_fit)

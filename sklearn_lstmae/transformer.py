@@ -485,9 +485,9 @@ class LSTMAutoencoderTransformer(
             sequences = check_sequences(self, X, missing=self.missing)
             warn_of_single_steps(sequences)
             attributes = learn(self, sequences, report, goes_on=goes_on, checkpoints=checkpoints)
+            warn_of_outcome(self, attributes, attributes["n_epochs_"] - n_before)
             self.__dict__.update(attributes)
             report.finish(vars(self))
-        warn_of_outcome(self, self.n_epochs_ - n_before)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)

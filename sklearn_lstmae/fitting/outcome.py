@@ -34,10 +34,14 @@ def keep_state_on_failure(estimator):
         raise
 
 
-def warn_of_outcome(estimator, n_epochs, outcome=MEAN_OUTCOME):
-    """Warn if a fit of ``n_epochs`` epochs is no better than its baseline, or was cut short."""
+def warn_of_outcome(estimator, attributes, n_epochs, outcome=MEAN_OUTCOME):
+    """Warn if a fit of ``n_epochs`` epochs is no better than its baseline, or was cut short.
+
+    ``attributes`` are those it learned. The estimator does not have them yet: a warning may be an
+    error, and then the fit fails.
+    """
     baseline, its_loss, advice = outcome
-    loss, baseline_loss = estimator.loss_, estimator.baseline_loss_
+    loss, baseline_loss = attributes["loss_"], attributes["baseline_loss_"]
     if baseline_loss > 0 and not loss < baseline_loss:
         warnings.warn(
             f"The fit is no better than {baseline}: loss {loss:.6g}, {its_loss} "
@@ -45,7 +49,7 @@ def warn_of_outcome(estimator, n_epochs, outcome=MEAN_OUTCOME):
             ConvergenceWarning,
             stacklevel=USER_LINE,
         )
-    since_best = estimator.n_epochs_ - estimator.best_epoch_
+    since_best = attributes["n_epochs_"] - attributes["best_epoch_"]
     cut_short = n_epochs == estimator.epochs and since_best < estimator.patience
     if estimator.early_stopping and cut_short:
         warnings.warn(

@@ -1,5 +1,8 @@
 """Reports of each epoch: scikit-learn's fit callbacks (version 1.9), and the terminal."""
 
+import contextlib
+import sys
+
 try:
     from sklearn.callback import CallbackSupportMixin
 except ImportError:  # scikit-learn < 1.9: no callbacks
@@ -11,7 +14,8 @@ except ImportError:  # scikit-learn < 1.9: no callbacks
 class FitReport:
     """Reports the progress of a fit to scikit-learn's callbacks and to the terminal.
 
-    A context: leaving it ends the progress line.
+    A context: leaving it ends the progress line and, if `finish` was not called, the task of the
+    callbacks.
 
     Parameters
     ----------
@@ -24,21 +28,26 @@ class FitReport:
     """
 
     def __init__(self, estimator, n_epochs, X, y):
-        from tqdm.auto import tqdm  # of use to a fit alone, and slow to import
-
         self._estimator, self._data = estimator, {"X": X, "y": y}
         self._n_epochs, self._n_told = n_epochs, 0
         self._context = None
         if {"_skl_callbacks", "_parent_callback_ctx"} & vars(estimator).keys():
             self._context = estimator._init_callback_context(max_subtasks=n_epochs)
             self._context.call_on_fit_task_begin(estimator=estimator, **self._data)
-        self._bar = tqdm(total=n_epochs, unit="epoch", disable=estimator.verbose != 1)
+        self._bar = None
+        if estimator.verbose == 1 and sys.stderr is not None:
+            from tqdm.auto import tqdm  # slow to import
+
+            self._bar = tqdm(total=n_epochs, unit="epoch")
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self._bar.close()
+        with contextlib.suppress(Exception):  # the fit fails with the error that ended it
+            self.finish(None)
+        if self._bar is not None:
+            self._bar.close()
 
     def listener(self, attributes_of):
         """The per-epoch callback, or None without callbacks and with ``verbose=0``.
@@ -69,14 +78,16 @@ class FitReport:
         return report
 
     def finish(self, attributes):
-        """End the task of the callbacks; ``attributes`` are the fitted ones."""
-        if self._context is not None:
-            self._end(self._context, attributes)
+        """End the task of the callbacks; ``attributes`` are the fitted ones, None if it failed."""
+        context, self._context = self._context, None
+        if context is not None:
+            self._end(context, attributes)
 
     def _show(self, epoch, losses):
         words = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
-        self._bar.set_postfix_str(words, refresh=False)
-        self._bar.update(epoch - self._bar.n)
+        if self._bar is not None:
+            self._bar.set_postfix_str(words, refresh=False)
+            self._bar.update(epoch - self._bar.n)
         if self._estimator.verbose >= 2:
             print(f"epoch {epoch}/{self._n_epochs}: {words}")
 
