@@ -139,12 +139,13 @@ def uses_xla(layers, n_batches, n_frames):
     return n_batches * n_frames * 2 * n_lstm > XLA_WORK
 
 
-def learning_rates(peak, n_steps):
-    """Learning rate of each step: a linear warm-up to the peak, then half a cosine down to zero.
+def learning_rates(peak, n_steps, start=0, stop=None):
+    """Learning rates of steps ``start`` to ``stop``, or all, of ``n_steps``: (stop - start,) float32.
 
-    (Loshchilov and Hutter 2017, "SGDR", section 3, without restarts.)
+    A linear warm-up to the peak, then half a cosine down to zero (Loshchilov and Hutter 2017,
+    "SGDR", section 3, without restarts).
     """
-    step = np.arange(n_steps)
+    step, n_steps = np.arange(start, n_steps if stop is None else stop), float(n_steps)
     rise = np.minimum(1.0, (step + 1) / max(1.0, WARM_UP * n_steps))
     return (peak * rise * 0.5 * (1.0 + np.cos(np.pi * step / n_steps))).astype(np.float32)
 
@@ -170,7 +171,7 @@ def draw_order(n_frames, batch_size, seed, epoch):
 
 
 class Run:
-    """What stays the same during one training: the compiled step, the data, the learning rates.
+    """What stays the same during one training: the compiled step and the data.
 
     Parameters
     ----------
@@ -189,11 +190,7 @@ class Run:
         # A power of two, so that folds of slightly different size share one compiled step.
         self.batch_size = min(plan.batch_size, 2 ** int(np.ceil(np.log2(len(reader)))))
         self.n_batches = -(-len(reader) // self.batch_size)
-        n_steps = plan.epochs * self.n_batches
-        self.rates = np.full(n_steps, plan.learning_rate, np.float32)
-        if plan.scheduled:
-            self.rates = learning_rates(plan.learning_rate, n_steps)
-        xla = uses_xla(objective.layers, n_steps, self.width)
+        xla = uses_xla(objective.layers, plan.epochs * self.n_batches, self.width)
         self.shards = 2 if xla and self.batch_size % 2 == 0 and self.batch_size >= 16 else 1
         self.steps = training_steps(objective, Recipe.of(plan, self.shards, xla))
         frames = [spec for spec in objective.tables if spec.shape.rank == 3]
@@ -214,7 +211,7 @@ class Run:
             ]
         )
         weights, optimizer = state.weights, state.optimizer or self.steps.initial_state()
-        rates = self.rates[n_done * self.n_batches :]
+        rates = self._rates(n_done * self.n_batches, len(order))
         start = 0
         sums = []
         for tables, rows in self._chunks(order):
@@ -235,6 +232,13 @@ class Run:
             n_steps=state.n_steps + start,
         )
         return state, losses
+
+    def _rates(self, start, n_steps):
+        """Learning rates of some steps of this plan: float32 (n_steps,)."""
+        peak = self.plan.learning_rate
+        if not self.plan.scheduled:
+            return np.full(n_steps, peak, np.float32)
+        return learning_rates(peak, self.plan.epochs * self.n_batches, start, start + n_steps)
 
     def _mean_losses(self, sums, n_epochs):
         """Errors and counts of minibatches (2, S, J) -> the losses of each epoch."""
