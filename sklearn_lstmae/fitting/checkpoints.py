@@ -60,15 +60,25 @@ def open_checkpoints(folder):
         return
     os.makedirs(folder, exist_ok=True)
     folder = os.path.abspath(folder)  # wherever training may go
-    with tempfile.TemporaryFile(dir=folder):  # a folder may have a lock and yet be read-only
-        pass
+    with _errors_name(folder), tempfile.TemporaryFile(dir=folder):
+        pass  # a folder may have a lock and yet be read-only
     with _lock(folder):
         yield Checkpoints(folder)
 
 
 @contextlib.contextmanager
+def _errors_name(path):
+    """Errors of writing, such as that of a full disk, name no file by themselves."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
+
+
+@contextlib.contextmanager
 def _lock(folder):
-    descriptor = os.open(os.path.join(folder, LOCK), os.O_RDWR | os.O_CREAT, 0o666)
+    path = os.path.join(folder, LOCK)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         if fcntl is not None:
             try:
@@ -79,8 +89,9 @@ def _lock(folder):
                     f"checkpoint_dir={folder!r} is in use by a fit of process {owner}: wait for "
                     "its end, or choose another folder."
                 ) from error
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
+        with _errors_name(path):
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
         yield
     finally:
         os.close(descriptor)
