@@ -6,6 +6,8 @@ All of them exist from scikit-learn 1.6 on, the oldest version that is supported
 
 from numbers import Integral, Real
 
+import numpy as np
+
 # Validates the parameters of an estimator at the beginning of `fit`, unless the user switched
 # validation off; `BaseEstimator` has no public equivalent.
 from sklearn.base import _fit_context as fit_context
@@ -44,7 +46,9 @@ from sklearn.utils.validation import _num_samples as num_samples
 
 # Constraints that several modules share.
 positive_int = Interval(Integral, 1, None, closed="left")
-positive = Interval(Real, 0, None, closed="neither")
+_largest = float(np.finfo(np.float32).max)  # training takes numbers as float32
+positive = Interval(Real, 0, _largest, closed="right")
+not_negative = Interval(Real, 0, _largest, closed="both")
 
 
 def validate_parameters(estimator):

@@ -4,13 +4,18 @@ from numbers import Integral
 
 import numpy as np
 
+# Longer sequences than this many steps are not decoded.
+MOST_STEPS = int(np.iinfo(np.int32).max)
+
 
 def check_lengths(lengths, n_sequences):
     """Steps to decode of each of ``n_sequences`` codes: int or (N,) -> int array (N,)."""
     array = np.asarray(lengths)
-    if array.dtype.kind not in "iu" or array.ndim > 1 or (array < 1).any():
+    is_valid = array.dtype.kind in "iu" and array.ndim <= 1
+    if not is_valid or ((array < 1) | (array > MOST_STEPS)).any():
         raise ValueError(
-            f"lengths must be an int or a 1-D array of ints, each at least 1. Got {lengths!r}."
+            "lengths must be an int or a 1-D array of ints, each at least 1 and at most "
+            f"{MOST_STEPS}. Got {lengths!r}."
         )
     if array.ndim == 1 and len(array) != n_sequences:
         raise ValueError(f"lengths has {len(array)} entries, but Z has {n_sequences} rows.")
@@ -29,8 +34,11 @@ def check_steps(model, steps, until):
         raise ValueError("until needs steps, the most steps of a forecast.")
     if steps is None:
         return horizon
-    if not isinstance(steps, Integral) or isinstance(steps, bool) or int(steps) < 1:
-        raise ValueError(f"steps must be an int of at least 1. Got {steps!r}.")
+    is_int = isinstance(steps, Integral) and not isinstance(steps, bool)
+    if not is_int or not 1 <= steps <= MOST_STEPS:
+        raise ValueError(
+            f"steps must be an int of at least 1 and at most {MOST_STEPS}. Got {steps!r}."
+        )
     if steps > horizon and not model.architecture.conditional:
         raise ValueError(
             f"steps={steps} is more than horizon={horizon}, which a decoder without "

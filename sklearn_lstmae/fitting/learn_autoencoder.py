@@ -11,7 +11,7 @@ import numpy as np
 
 from sklearn_lstmae.fitting.checkpoints import describe
 from sklearn_lstmae.fitting.model import FittedModel, fitted_model
-from sklearn_lstmae.fitting.parameters import configure, make_plan
+from sklearn_lstmae.fitting.parameters import check_size, configure, make_plan
 from sklearn_lstmae.fitting.seeds import draw_seed, hold_out
 from sklearn_lstmae.inference.coder import Coder
 from sklearn_lstmae.network.wiring import network_of
@@ -51,6 +51,7 @@ def learn(estimator, sequences, report, *, goes_on=False, one_pass=False, checkp
     known = _describe_model(estimator, sequences, goes_on, one_pass)
     model = FittedModel.of(known)
     architecture = model.architecture
+    check_size(architecture)
     reader = model.reader(sequences, architecture.decoders, as_trained=True)
     n_weights = len(network_of(architecture).shapes)  # others only serve training
     seed, start, keep = _begin(estimator, sequences, goes_on, checkpoints)

@@ -1,14 +1,19 @@
 """Parameters of an estimator: rules between them, and what they mean as plain values."""
 
+import math
 import warnings
 from numbers import Integral
 
 from sklearn_lstmae._sklearn import InvalidParameterError
 from sklearn_lstmae.fitting.outcome import USER_LINE
+from sklearn_lstmae.network.wiring import network_of
 from sklearn_lstmae.sequences.tasks import OBJECTIVES
 from sklearn_lstmae.training.plan import TrainingPlan
 
 COUNTS = ("latent_dim", "patch_size", "horizon", "epochs", "batch_size", "patience")
+
+# The largest network: its float32 weights take 8 GiB, its training four times as much.
+MOST_WEIGHTS = 2**31 - 1
 
 # A frame of "auto" is about the 32nd part of the longest sequence.
 AUTO_FRAMES = 32
@@ -83,6 +88,18 @@ def _check_pairs(estimator):
         raise ValueError(
             "resume=True goes on from a checkpoint, but checkpoint_dir=None has none: set "
             "checkpoint_dir to the folder of an interrupted fit, or resume=False."
+        )
+
+
+def check_size(architecture):
+    """Raise where a network has more weights than can be trained."""
+    n_weights = sum(math.prod(shape) for shape in network_of(architecture).shapes)
+    if n_weights > MOST_WEIGHTS:
+        raise ValueError(
+            f"latent_dim={architecture.latent_dim}, hidden_units={architecture.hidden_units} and "
+            f"patch_size={architecture.patch_size}, for {architecture.n_features} features, make a "
+            f"network of {n_weights} weights, but at most {MOST_WEIGHTS} can be trained: choose "
+            "smaller ones."
         )
 
 

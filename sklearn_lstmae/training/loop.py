@@ -1,5 +1,6 @@
 """Training: epochs, minibatches, learning rates, early stopping, seeds."""
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace as copy_with
 
@@ -74,13 +75,17 @@ def train(
     ------
     ValueError
         When the loss or the weights stop being finite.
+    MemoryError
+        When the network and its minibatches do not fit into memory.
     """
-    run, progress = Run(objective, plan, reader, constants), start
+    with _memory_errors():
+        run, progress = Run(objective, plan, reader, constants), start
     calls_back = not (report is None and measure is None and keep is None)
     per_call = 1 if calls_back else max(1, STEPS_A_CALL // run.n_batches)
     while not (_asks_to_stop(report, progress) or _is_over(plan, progress)):
         n_epochs = min(per_call, plan.epochs - progress.n_epochs)
-        state, losses = run.advance(progress.state, progress.n_epochs, n_epochs)
+        with _memory_errors():
+            state, losses = run.advance(progress.state, progress.n_epochs, n_epochs)
         _check_finite(losses["loss"], progress.history["loss"], state.weights)
         if measure is not None:
             measured = measure(state.weights)
@@ -95,7 +100,21 @@ def train(
 def fresh_state(objective: Objective, seed):
     """Initial weights, and no epochs."""
     generator = np.random.default_rng([seed, 0])
-    return TrainingState(initial_weights(objective.layers, generator))
+    with _memory_errors():
+        return TrainingState(initial_weights(objective.layers, generator))
+
+
+@contextlib.contextmanager
+def _memory_errors():
+    """Name what decides how much memory is needed."""
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise MemoryError(
+            "Training needs more memory than there is. Choose a smaller latent_dim, hidden_units "
+            "or batch_size, or a longer patch_size for long sequences. "
+            f"({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+        ) from error
 
 
 def _asks_to_stop(report, progress):

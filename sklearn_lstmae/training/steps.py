@@ -19,6 +19,10 @@ from .plan import TrainingPlan
 # Seeds of each shard of each step, see `Shard`.
 SEEDS = 64
 
+# TensorFlow multiplies a gradient by the longest norm before it divides, so that more would make
+# it infinite. The norm of a longer gradient is infinite itself.
+LARGEST_NORM = 1e18
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -168,7 +172,7 @@ class TrainingSteps:
         """
         vector = np.concatenate([weight.ravel() for weight in weights])
         seed = np.array([plan.seed, first_step], np.int32)
-        numbers = Numbers(plan.dropout, plan.noise, plan.clipnorm or 0.0)
+        numbers = Numbers(plan.dropout, plan.noise, min(plan.clipnorm or 0.0, LARGEST_NORM))
         term_weights = np.array(plan.term_weights, np.float32)
         vector, state, losses, counts = self._run(
             vector, state, tables, order, rates, term_weights, seed, numbers, list(constants)
