@@ -66,7 +66,8 @@ def make_contenders(X, seed, size):
     return {
         TUNED: LSTMAutoencoderClassifier(pretrained, random_state=seed),
         HEAD: LSTMAutoencoderClassifier(pretrained, fine_tune=False, random_state=seed),
-        RANDOM: LSTMAutoencoderClassifier(random, random_state=seed),
+        # At the rate of pre-training: all that this network knows, it learns here.
+        RANDOM: LSTMAutoencoderClassifier(random, learning_rate=3e-3, random_state=seed),
         CODES: make_pipeline(pretrained, StandardScaler(), LogisticRegression(max_iter=3000)),
         VALUES: make_pipeline(flatten, StandardScaler(), LogisticRegression(max_iter=3000)),
     }

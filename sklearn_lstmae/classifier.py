@@ -72,8 +72,10 @@ class LSTMAutoencoderClassifier(
     epochs : int, default=50
         Passes over the labeled sequences.
 
-    learning_rate : float, default=3e-3
-        Its peak; the schedule is the autoencoder's.
+    learning_rate : float, default=3e-4
+        Peak learning rate; the schedule is that of the autoencoder. It is smaller than that of the
+        autoencoder, since larger steps lead away from what pre-training found, and few labels are
+        soon learned by heart. Raise it where labels are many.
 
     batch_size : int, default=32
         Sequences of a minibatch.
@@ -116,7 +118,7 @@ class LSTMAutoencoderClassifier(
 
     autoencoder_ : LSTMAutoencoderTransformer
         The pre-trained autoencoder, as it was before the classifier's training: its weights are
-        not fine-tuned.
+        not fine-tuned. It has ``append_states=True``.
 
     weights_ : list of ndarray
         Weights of the encoder, fine-tuned or not, float32; then kernel (C, G) and bias (G,) of the
@@ -150,11 +152,12 @@ class LSTMAutoencoderClassifier(
     first be changed for the sake of a head that knows nothing (Kumar et al. 2022), and of few
     labels there are too few minibatches for a head to get that far.
 
-    The head reads what ``transform`` of the autoencoder returns: all of a sequence is encoded, also
-    with a ``horizon``; of a variational encoder the mean code is read; with ``scaling="sequence"``
-    the appended means and log-deviations are read, too, and with ``append_states`` the statistics
-    of the tuned encoder's outputs. Its columns are brought to mean 0 and deviation 1 for training,
-    which ``weights_`` then have in them.
+    The head reads what ``transform`` of ``autoencoder_`` returns, the statistics of the encoder's
+    outputs included (``append_states``), which raise its accuracy (benchmarks/README.md,
+    "Quality"). All of a sequence is encoded, also with a ``horizon``; of a variational encoder the
+    mean code is read; with ``scaling="sequence"`` the appended means and log-deviations are read,
+    too. The columns are brought to mean 0 and deviation 1 for training, which ``weights_`` then
+    have in them.
 
     The probabilities of a sequence do not depend, to the bit, on the other rows. Programs are
     compiled once in a process for each architecture, optimizer and number of classes, and for
@@ -208,7 +211,7 @@ class LSTMAutoencoderClassifier(
         *,
         fine_tune=True,
         epochs=50,
-        learning_rate=3e-3,
+        learning_rate=3e-4,
         batch_size=32,
         class_weight=None,
         unlabeled=None,
@@ -388,8 +391,9 @@ class LSTMAutoencoderClassifier(
             )
         check_is_fitted(model)
         validate_parameters(model)
-        # A copy, so that whoever fits the original anew does not change this model.
-        self.autoencoder_ = copy(model)
+        # A copy, so that another fit of the original does not change this model.
+        self.autoencoder_ = copy(model).set_params(append_states=True)
+        self.autoencoder_.configuration_ = model.configuration_ | {"append_states": True}
         take_over_columns(self, model)
         fitted = fitted_model(model)
         return check_sequences(self, X, missing=fitted.missing, fitted=fitted.spec), None
@@ -410,7 +414,7 @@ class LSTMAutoencoderClassifier(
 
     def _pretrain(self, X, labeled, unlabeled):
         """Fit a clone of the autoencoder on all sequences."""
-        autoencoder = clone(self._autoencoder)
+        autoencoder = clone(self._autoencoder).set_params(append_states=True)
         if self.random_state is not None:
             autoencoder.set_params(random_state=self.random_state)
         if unlabeled is None:

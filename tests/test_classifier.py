@@ -1,6 +1,7 @@
 """The classifier: what it learns from, what it leaves alone and what it refuses."""
 
 import pickle
+from copy import copy
 from functools import partial
 
 import numpy as np
@@ -145,7 +146,7 @@ def test_the_head_reads_the_statistics_of_a_scaling_by_sequence(fine_tune):
     X = shapes + level[:, np.newaxis, np.newaxis]
     autoencoder = make_autoencoder(scaling="sequence")
     classifier = make(autoencoder, fine_tune=fine_tune).fit(X, Y)
-    assert classifier.weights_[-2].shape == (2 + 2, 3)
+    assert classifier.weights_[-2].shape[0] == classifier.autoencoder_.transform(X).shape[1]
     assert classifier.score(X, Y) == 1.0
     # In other units these columns are large, and learned no less well.
     assert make(autoencoder, fine_tune=fine_tune).fit(1e5 * X, Y).score(1e5 * X, Y) == 1.0
@@ -164,8 +165,7 @@ def test_the_head_reads_the_statistics_of_a_scaling_by_sequence(fine_tune):
 def test_the_head_reads_what_transform_returns(fine_tune, parameters):
     model = make_autoencoder(**parameters).fit(CUBE)
     classifier = make(FrozenEstimator(model), fine_tune=fine_tune).fit(CUBE, Y)
-    codes = LSTMAutoencoderTransformer()
-    vars(codes).update(vars(model))
+    codes = copy(classifier.autoencoder_)
     codes.weights_ = [*classifier.weights_[:-2], *model.weights_[len(classifier.weights_) - 2 :]]
     kernel, bias = classifier.weights_[-2:]
     scores = codes.transform(CUBE).astype(np.float64) @ kernel + bias
@@ -213,13 +213,14 @@ def test_pre_training_sees_all_sequences(unlabeled):
     classifier = make().fit(CUBE[LABELED], Y[LABELED], X_unlabeled=unlabeled)
     expected = make_autoencoder().fit(CUBE if unlabeled is not None else CUBE[LABELED])
     assert_same(classifier.autoencoder_.weights_, expected.weights_)
-    assert classifier.autoencoder_.configuration_ == expected.configuration_
+    expected = expected.configuration_ | {"append_states": True}
+    assert classifier.autoencoder_.configuration_ == expected
 
 
 def test_the_default_autoencoder_has_default_parameters():
     classifier = LSTMAutoencoderClassifier(None, random_state=0, epochs=1)
     classifier.fit(CUBE[:12, :2], np.arange(12) % 2)
-    expected = LSTMAutoencoderTransformer(random_state=0)
+    expected = LSTMAutoencoderTransformer(append_states=True, random_state=0)
     assert classifier.autoencoder_.get_params() == expected.get_params()
     assert classifier.autoencoder is None
 
@@ -237,10 +238,11 @@ def test_classes_are_learned():
 
 @pytest.mark.parametrize("y", [Y, np.array(["no", "yes"])[Y % 2]], ids=["three", "two"])
 @pytest.mark.parametrize("class_weight", [None, "balanced"])
-def test_the_head_starts_from_a_regression_on_codes(class_weight, y, frozen_model):
+def test_the_head_starts_from_a_regression_on_codes_and_states(class_weight, y, frozen_model):
     parameters = {"epochs": 1, "learning_rate": 1e-12, "class_weight": class_weight}
     classifier = make(frozen_model, **parameters).fit(CUBE, y)
-    codes = frozen_model.transform(CUBE)
+    codes = classifier.autoencoder_.transform(CUBE)
+    assert_array_equal(codes[:, :2], frozen_model.transform(CUBE))
     regression = make_pipeline(StandardScaler(), LogisticRegression(class_weight=class_weight))
     expected = regression.fit(codes, y).predict_proba(codes)
     assert_allclose(classifier.predict_proba(CUBE), expected, rtol=1e-3)

@@ -127,7 +127,8 @@ def test_a_row_depends_on_no_other_and_not_on_padding(model):
 
 
 def test_a_constant_output_has_no_deviation():
-    model = make(patch_size=1).fit([x[:1] for x in X])  # sequences of one frame
+    with pytest.warns(UserWarning, match="has one step"):
+        model = make(patch_size=1).fit([x[:1] for x in X])  # sequences of one frame
     states = model.transform([x[:1] for x in X])[:, 3:].reshape(8, 4, -1)
     assert_array_equal(states[:, 0], states[:, 2])
     assert_array_equal(states[:, 0], states[:, 3])

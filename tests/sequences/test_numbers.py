@@ -131,7 +131,7 @@ class TestTimes:
 
 @pytest.mark.parametrize("column", POLARS_TIMES.values(), ids=POLARS_TIMES)
 def test_times_in_a_record(column):
-    with pytest.raises(TypeError, match="Column 'when' of the record"):
+    with pytest.raises(ValueError, match="Column 'when' of the record"):
         sliding_windows(frame_of(column, x=np.arange(3.0)), 2)
 
 
