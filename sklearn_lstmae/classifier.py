@@ -21,14 +21,11 @@ from sklearn_lstmae._sklearn import (
     validate_parameters,
 )
 from sklearn_lstmae._versions import PickledWithVersionsMixin
+from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_model
 from sklearn_lstmae.fitting.labels import check_classes, find_unlabeled, weigh_classes
 from sklearn_lstmae.fitting.learn_classifier import learn_classes
 from sklearn_lstmae.fitting.model import fitted_model
-from sklearn_lstmae.fitting.outcome import (
-    CLASSES_OUTCOME,
-    keep_state_on_failure,
-    warn_of_outcome,
-)
+from sklearn_lstmae.fitting.outcome import CLASSES_OUTCOME, warn_of_outcome
 from sklearn_lstmae.fitting.parameters import check_counts
 from sklearn_lstmae.fitting.reports import CallbackSupportMixin, FitReport
 from sklearn_lstmae.fitting.seeds import draw_seed, split_rows
@@ -271,32 +268,32 @@ class LSTMAutoencoderClassifier(
             stopping never stopped; and those of the autoencoder's ``fit``.
         """
         check_counts(self, ("epochs", "batch_size", "patience"))
-        with keep_state_on_failure(self):
+        with learning_aside(self) as learner:
             is_frozen = isinstance(self.autoencoder, FrozenEstimator)
-            check = self._take_frozen if is_frozen else self._check
+            check = learner._take_frozen if is_frozen else learner._check
             labeled, unlabeled = check(X, X_unlabeled)
-            self.classes_, numbers = check_classes(self, y, labeled)
+            learner.classes_, numbers = check_classes(learner, y, labeled)
             seed, parts = draw_seed(self.random_state), [np.flatnonzero(numbers >= 0)]
             if self.early_stopping:
                 [rows] = parts
                 split = split_rows(len(rows), self.validation_fraction, seed, numbers[rows])
                 parts = [rows[part] for part in split]
-            shares = weigh_classes(self.class_weight, self.classes_, numbers[parts[0]])
+            shares = weigh_classes(self.class_weight, learner.classes_, numbers[parts[0]])
             if not is_frozen:
-                self.autoencoder_ = self._pretrain(X, labeled, unlabeled)
-            model = fitted_model(self.autoencoder_)
+                learner.autoencoder_ = learner._pretrain(X, labeled, unlabeled)
+            model = fitted_model(learner.autoencoder_)
             reader = model.reader(labeled, classes=numbers)
-            with FitReport(self, self.epochs, X, y) as report:
+            with FitReport(self, learner, self.epochs, X, y) as report:
                 attributes = learn_classes(
                     model,
-                    self._make_plan(shares, seed),
+                    learner._make_plan(shares, seed),
                     *(reader.subset(rows) for rows in parts),
                     report=report,
                     fine_tune=bool(self.fine_tune),
                 )
                 warn_of_outcome(self, attributes, attributes["n_epochs_"], CLASSES_OUTCOME)
-                self.__dict__.update(attributes)
-                report.finish(vars(self))
+                learner.__dict__.update(attributes)
+                report.finish(vars(learner))
         return self
 
     def score(self, X, y, sample_weight=None):
@@ -335,6 +332,7 @@ class LSTMAutoencoderClassifier(
             sample_weight = None if sample_weight is None else take_rows(sample_weight, rows)
         return super().score(X, y, sample_weight)
 
+    @of_one_model
     def predict(self, X):
         """Tell the class of each sequence.
 
@@ -351,6 +349,7 @@ class LSTMAutoencoderClassifier(
         scores = self._scores(X)
         return self.classes_[scores.argmax(axis=1)]
 
+    @of_one_model
     def predict_proba(self, X):
         """Tell the probability of each class.
 

@@ -21,8 +21,9 @@ from sklearn_lstmae._sklearn import (
 )
 from sklearn_lstmae._versions import PickledWithVersionsMixin
 from sklearn_lstmae.fitting.arguments import check_feature_names
+from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_model
 from sklearn_lstmae.fitting.model import fitted_model
-from sklearn_lstmae.fitting.outcome import USER_LINE, keep_state_on_failure
+from sklearn_lstmae.fitting.outcome import USER_LINE
 from sklearn_lstmae.fitting.seeds import draw_seed
 from sklearn_lstmae.fitting.thresholds import (
     center_and_spread,
@@ -272,12 +273,13 @@ class LSTMAutoencoderDetector(
                 "allow: choose threshold 'train' or 'conformal', which calibrate on the rows of "
                 "fit, or pass the transformer itself."
             )
-        with keep_state_on_failure(self):
-            X = _check_rows(self, self._autoencoder, X)
-            self.calibration_scores_ = drop_unjudged(self._calibrate(*indexable(X, groups)))
-            self.offset_ = OFFSETS[self.threshold](self.calibration_scores_, self.contamination)
-            if self.offset_ == -np.inf:
-                _warn_of_too_few(len(self.calibration_scores_), self.contamination)
+        with learning_aside(self) as learner:
+            X = _check_rows(learner, self._autoencoder, X)
+            scores = drop_unjudged(learner._calibrate(*indexable(X, groups)))
+            learner.calibration_scores_ = scores
+            learner.offset_ = OFFSETS[self.threshold](scores, self.contamination)
+            if learner.offset_ == -np.inf:
+                _warn_of_too_few(len(scores), self.contamination)
         return self
 
     @available_if(_judges_rows_of_fit)
@@ -299,6 +301,7 @@ class LSTMAutoencoderDetector(
         """
         return self.fit(X).predict(X)
 
+    @of_one_model
     def predict(self, X):
         """Tell outliers from others.
 
@@ -326,10 +329,11 @@ class LSTMAutoencoderDetector(
                 f"sequence {unjudged[0]}, since all that the decoder should say is missing: "
                 "predict says 1, and decision_function NaN.",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,  # past the function that takes the snapshot
             )
         return np.where(decision < 0, -1, 1)
 
+    @of_one_model
     def decision_function(self, X):
         """Score above the threshold: `score_samples` minus ``offset_``.
 
@@ -345,6 +349,7 @@ class LSTMAutoencoderDetector(
         """
         return self.score_samples(X) - self.offset_
 
+    @of_one_model
     def score_samples(self, X):
         """How normal each sequence is.
 
@@ -361,6 +366,7 @@ class LSTMAutoencoderDetector(
         check_is_fitted(self)
         return self._judge(X)
 
+    @of_one_model
     def p_values(self, X):
         """Conformal p-values, with ``threshold="conformal"`` only.
 
@@ -391,6 +397,7 @@ class LSTMAutoencoderDetector(
             )
         return conformal_p_values(self._judge(X), self.calibration_scores_)
 
+    @of_one_model
     def errors(self, X, per="sequence"):
         """Errors of the autoencoder, of its reconstruction if it has one, else its prediction.
 
@@ -411,6 +418,7 @@ class LSTMAutoencoderDetector(
         check_is_fitted(self)
         return self.autoencoder_.errors(X, per=per)
 
+    @of_one_model
     def explain(self, X, *, feature_names=None):
         """Say which features carry the error of each sequence, and where it is largest.
 

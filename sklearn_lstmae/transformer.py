@@ -27,9 +27,10 @@ from sklearn_lstmae.fitting.arguments import (
     cut_after,
 )
 from sklearn_lstmae.fitting.checkpoints import open_checkpoints
+from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_model
 from sklearn_lstmae.fitting.learn_autoencoder import learn
 from sklearn_lstmae.fitting.model import fitted_model
-from sklearn_lstmae.fitting.outcome import keep_state_on_failure, warn_of_outcome
+from sklearn_lstmae.fitting.outcome import warn_of_outcome
 from sklearn_lstmae.fitting.parameters import check_one_pass, check_parameters
 from sklearn_lstmae.fitting.reports import CallbackSupportMixin, FitReport
 from sklearn_lstmae.network.wiring import POOLINGS, STATES
@@ -480,15 +481,15 @@ class LSTMAutoencoderTransformer(
         n_before = self.n_epochs_ if goes_on else 0
         with (
             open_checkpoints(self.checkpoint_dir) as checkpoints,
-            FitReport(self, self.epochs, X, y) as report,
-            keep_state_on_failure(self),
+            learning_aside(self) as learner,
+            FitReport(self, learner, self.epochs, X, y) as report,
         ):
-            sequences = check_sequences(self, X, missing=self.missing)
+            sequences = check_sequences(learner, X, missing=self.missing)
             warn_of_single_steps(sequences)
-            attributes = learn(self, sequences, report, goes_on=goes_on, checkpoints=checkpoints)
+            attributes = learn(learner, sequences, report, goes_on=goes_on, checkpoints=checkpoints)
             warn_of_outcome(self, attributes, attributes["n_epochs_"] - n_before)
-            self.__dict__.update(attributes)
-            report.finish(vars(self))
+            learner.__dict__.update(attributes)
+            report.finish(vars(learner))
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -526,14 +527,15 @@ class LSTMAutoencoderTransformer(
         check_parameters(self)
         check_one_pass(self)
         goes_on = is_fitted(self)
-        with FitReport(self, 1, X, y) as report, keep_state_on_failure(self):
-            fitted = fitted_model(self).spec if goes_on else None
-            sequences = check_sequences(self, X, missing=self.missing, fitted=fitted)
-            attributes = learn(self, sequences, report, goes_on=goes_on, one_pass=True)
-            self.__dict__.update(attributes)
-            report.finish(vars(self))
+        with learning_aside(self) as learner, FitReport(self, learner, 1, X, y) as report:
+            fitted = fitted_model(learner).spec if goes_on else None
+            sequences = check_sequences(learner, X, missing=self.missing, fitted=fitted)
+            attributes = learn(learner, sequences, report, goes_on=goes_on, one_pass=True)
+            learner.__dict__.update(attributes)
+            report.finish(vars(learner))
         return self
 
+    @of_one_model
     def transform(self, X):
         """Encode sequences.
 
@@ -552,6 +554,7 @@ class LSTMAutoencoderTransformer(
         model = fitted_model(self)
         return model.encode(model.read(self, X))
 
+    @of_one_model
     def inverse_transform(self, Z, lengths=None):
         """Decode codes.
 
@@ -585,6 +588,7 @@ class LSTMAutoencoderTransformer(
             check_whole_frames(model, int(lengths.max()))
         return to_layout(model.decode(Z, lengths, task), lengths, model.layout)
 
+    @of_one_model
     def reconstruct(self, X, task=None):
         """Encode and decode sequences.
 
@@ -619,6 +623,7 @@ class LSTMAutoencoderTransformer(
         model.coder.map_outputs(reader, keep)
         return like_input(result, lengths, sequences.layout)
 
+    @of_one_model
     def forecast(self, X, steps=None, until=None):
         """Say what follows sequences, all of which is past.
 
@@ -651,6 +656,7 @@ class LSTMAutoencoderTransformer(
         values = model.decode(codes, np.full(len(codes), steps), "predict")
         return values if until is None else [cut_after(row, until) for row in values]
 
+    @of_one_model
     def errors(self, X, per="sequence", task=None):
         """Errors of a decoder: the ``loss`` of scaled values, over observed ones.
 
@@ -696,6 +702,7 @@ class LSTMAutoencoderTransformer(
         model.coder.map_outputs(reader, keep)
         return result
 
+    @of_one_model
     def score_samples(self, X):
         """Negated mean error of each sequence: the higher, the more like those of ``fit``.
 
@@ -711,6 +718,7 @@ class LSTMAutoencoderTransformer(
         """
         return -self.errors(X)
 
+    @of_one_model
     def score(self, X, y=None):
         """Explained variance of the reconstruction, or of the prediction with objective "predict".
 
@@ -733,6 +741,7 @@ class LSTMAutoencoderTransformer(
         losses = model.coder.mean_losses(reader, "mse", model.scaling.center)
         return explained_variance(*(float(loss[0]) for loss in losses))
 
+    @of_one_model
     def to_keras(self, part="encoder"):
         """Build a plain Keras model with the fitted weights.
 
@@ -770,6 +779,7 @@ class LSTMAutoencoderTransformer(
             model.architecture, model.weights, part, model.n_timesteps, model.append_states
         )
 
+    @of_one_model
     def get_feature_names_out(self, input_features=None):
         """Names of the columns of a code.
 

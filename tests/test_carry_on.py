@@ -147,7 +147,7 @@ def test_the_summary_goes_on():
 
 def test_a_summary_may_begin_and_end():
     """Then the optimizer begins anew, too, as its vectors have another length."""
-    model = make().partial_fit(LONG)
+    model = make(summary_weight=0.0).partial_fit(LONG)
     assert (model.optimizer_state_["head"], model.optimizer_state_["summary"]) == ([], None)
     model.set_params(summary_weight=1.0).partial_fit(LONG)
     assert model.optimizer_state_["variables"][0] == 3

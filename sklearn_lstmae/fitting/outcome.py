@@ -1,6 +1,5 @@
-"""The outcome of a fit: warnings of a bad one, and the earlier state after a failed one."""
+"""The outcome of a fit: warnings of a bad one."""
 
-import contextlib
 import warnings
 
 from sklearn.exceptions import ConvergenceWarning
@@ -21,17 +20,6 @@ CLASSES_OUTCOME = (
 # Warnings point to the line that called `fit`: past the function that warns, `fit` itself and
 # scikit-learn's wrapper around it.
 USER_LINE = 4
-
-
-@contextlib.contextmanager
-def keep_state_on_failure(estimator):
-    """Restore the earlier state of an estimator if an exception is raised within."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        estimator.__dict__ = before
-        raise
 
 
 def warn_of_outcome(estimator, attributes, n_epochs, outcome=MEAN_OUTCOME):

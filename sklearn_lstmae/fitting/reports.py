@@ -20,15 +20,17 @@ class FitReport:
     Parameters
     ----------
     estimator : estimator
-        Its ``verbose`` chooses silence (0), one progress line (1) or a line an epoch (2).
+        The one that is fitted. Its ``verbose`` chooses silence (0), one progress line (1) or a line an epoch (2).
+    learner : estimator
+        Has what was learned so far, see `in_one_step.learning_aside`.
     n_epochs : int
         The most epochs that will be reported.
     X, y : object
         What ``fit`` was given; callbacks may score on it.
     """
 
-    def __init__(self, estimator, n_epochs, X, y):
-        self._estimator, self._data = estimator, {"X": X, "y": y}
+    def __init__(self, estimator, learner, n_epochs, X, y):
+        self._estimator, self._learner, self._data = estimator, learner, {"X": X, "y": y}
         self._n_epochs, self._n_told = n_epochs, 0
         self._context = None
         if {"_skl_callbacks", "_parent_callback_ctx"} & vars(estimator).keys():
@@ -55,7 +57,8 @@ class FitReport:
         Parameters
         ----------
         attributes_of : callable (weights) -> dict
-            Fitted attributes of the estimator if training stopped with these weights.
+            Attributes that the estimator would have if training stopped with these weights, besides
+            those of the learner.
 
         Returns
         -------
@@ -73,12 +76,12 @@ class FitReport:
                 task = self._context.subcontext(task_name="epoch")
             self._n_told = epoch
             task.call_on_fit_task_begin(estimator=self._estimator, **self._data)
-            return self._end(task, lambda: attributes_of(weights))
+            return self._end(task, lambda: {**vars(self._learner), **attributes_of(weights)})
 
         return report
 
     def finish(self, attributes):
-        """End the task of the callbacks; ``attributes`` are the fitted ones, None if it failed."""
+        """End the task of the callbacks; ``attributes`` are those learned, None if it failed."""
         context, self._context = self._context, None
         if context is not None:
             self._end(context, attributes)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_lstmae import _file_container as container
+from sklearn_lstmae.fitting.in_one_step import snapshot
 
 SCALARS = (np.bool_, np.integer, np.float16, np.float32, np.float64, np.str_)
 STRINGS = {"U": str, "O": object}  # kind of the dtype of an array of strings -> dtype
@@ -89,6 +90,7 @@ class Writer:
         return self._skops(value, where)
 
     def _estimator(self, value, where):
+        value = snapshot(value)
         parameters = value.get_params(deep=False)
         attributes = {name: item for name, item in vars(value).items() if name not in parameters}
         _check_attributes(type(value), self._estimators, attributes, where)

@@ -20,6 +20,7 @@ from sklearn_lstmae import _file_container as container
 from sklearn_lstmae._versions import __version__
 from sklearn_lstmae.classifier import LSTMAutoencoderClassifier
 from sklearn_lstmae.detector import SCORES, LSTMAutoencoderDetector
+from sklearn_lstmae.fitting.in_one_step import snapshot
 from sklearn_lstmae.fitting.model import fitted_model, unfrozen
 from sklearn_lstmae.network.architecture import LARGEST
 from sklearn_lstmae.network.in_onnx import OnnxOperations
@@ -137,6 +138,8 @@ def export_onnx(estimator, path, part="encoder"):
     """
     estimator = unfrozen(estimator)
     _check_exportable(estimator, part)
+    estimator = snapshot(estimator)
+    check_is_fitted(estimator)
     try:
         import onnx
     except ImportError as error:
@@ -171,7 +174,6 @@ def _check_exportable(estimator, part):
     """Raise unless this part of this estimator can be exported."""
     if not isinstance(estimator, tuple(OUTPUTS)):
         raise TypeError(_what_to_export(estimator))
-    check_is_fitted(estimator)
     if part not in ["encoder", "autoencoder"]:  # a list, since part may be unhashable
         raise ValueError(f"part={part!r} is not one of ['encoder', 'autoencoder'].")
     if part != "encoder" and not isinstance(estimator, LSTMAutoencoderTransformer):

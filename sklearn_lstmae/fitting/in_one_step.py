@@ -1,0 +1,47 @@
+"""An estimator goes from one model to the next in one step, whoever uses it meanwhile.
+
+A fit learns in a copy, and then replaces all attributes at once; each other method works on the
+attributes as they were when it was called. Other threads thus use the old model or the new one,
+never a mixture, and a failed fit leaves the old one.
+"""
+
+import contextlib
+import functools
+
+
+def snapshot(estimator):
+    """The estimator as it is now: an object that shares its attributes and that no fit changes."""
+    shared = object.__new__(type(estimator))
+    shared.__dict__ = vars(estimator)
+    return shared
+
+
+def of_one_model(method):
+    """Let a method of an estimator work on a `snapshot` of it."""
+
+    @functools.wraps(method)
+    def call(self, *arguments, **options):
+        return method(snapshot(self), *arguments, **options)
+
+    return call
+
+
+@contextlib.contextmanager
+def learning_aside(estimator):
+    """Yield a copy of an estimator to learn in, and put in place what it has learned.
+
+    If an exception is raised within, the estimator stays as it is.
+    """
+    before = dict(vars(estimator))
+    learner = object.__new__(type(estimator))
+    learner.__dict__ = dict(before)
+    yield learner
+    learned = {
+        name: value
+        for name, value in vars(learner).items()
+        if name not in before or value is not before[name]
+    }
+    # What others have set since then, such as a parameter, stays.
+    forgotten = before.keys() - vars(learner).keys()
+    kept = {name: value for name, value in vars(estimator).items() if name not in forgotten}
+    estimator.__dict__ = kept | learned

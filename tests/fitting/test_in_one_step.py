@@ -1,0 +1,201 @@
+"""Whoever uses an estimator during a fit has the old model or the new one."""
+
+import copy
+import pickle
+import threading
+from io import BytesIO
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+
+from helpers import make_transformer
+from sklearn_lstmae import (
+    LSTMAutoencoderClassifier,
+    LSTMAutoencoderDetector,
+    export_onnx,
+    load,
+    save,
+    transformer,
+)
+from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_model, snapshot
+
+RNG = np.random.default_rng(0)
+X, OTHER = RNG.normal(size=(24, 6, 2)), RNG.normal(size=(24, 6, 3))
+Y = np.arange(24) % 2
+
+
+class Model:
+    """An estimator of which a fit makes two attributes that belong together."""
+
+    def __init__(self, value=0):
+        self.value, self.first_, self.second_ = value, value, value
+
+    @of_one_model
+    def difference(self, meanwhile):
+        first = self.first_
+        meanwhile()
+        return self.second_ - first
+
+
+def test_a_method_works_on_the_attributes_of_its_call():
+    model = Model()
+
+    def fit():
+        with learning_aside(model) as learner:
+            learner.first_ = learner.second_ = 1
+
+    assert model.difference(fit) == 0
+    assert (model.first_, model.second_) == (1, 1)
+
+
+def test_nothing_is_seen_of_a_fit_before_it_ends():
+    model = Model()
+    with learning_aside(model) as learner:
+        learner.first_ = 1
+        learner.third_ = 1
+        del learner.second_
+        assert vars(model) == {"value": 0, "first_": 0, "second_": 0}
+    assert vars(model) == {"value": 0, "first_": 1, "third_": 1}
+
+
+def test_a_failed_fit_leaves_the_earlier_attributes():
+    model = Model()
+
+    def fail():
+        with learning_aside(model) as learner:
+            learner.first_ = 1
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert vars(model) == {"value": 0, "first_": 0, "second_": 0}
+
+
+def test_a_parameter_that_is_set_meanwhile_stays_set():
+    model = Model()
+    with learning_aside(model) as learner:
+        learner.first_ = 1
+        model.value = 3
+    assert (model.value, model.first_) == (3, 1)
+
+
+def test_a_snapshot_is_of_the_same_class_and_costs_no_copy():
+    model = Model()
+    assert type(snapshot(model)) is Model
+    assert vars(snapshot(model)) is vars(model)
+
+
+# Estimators ------------------------------------------------------------------------------
+
+
+def make_detector(threshold):
+    return LSTMAutoencoderDetector(
+        make_transformer(), threshold=threshold, contamination=0.3, cv=2, random_state=0
+    )
+
+
+def make_classifier():
+    return LSTMAutoencoderClassifier(make_transformer(), epochs=2, random_state=0)
+
+
+# name: estimator, what it is fitted on first and then, what it is asked
+CASES = {
+    "transformer": (make_transformer, (X,), (X + 5,), lambda model: model.transform(X)),
+    "detector, cv": (
+        lambda: make_detector("cv"), (X,), (2 * X,), lambda model: model.decision_function(X),
+    ),
+    "detector, conformal": (
+        lambda: make_detector("conformal"), (X,), (2 * X,), lambda model: model.p_values(X),
+    ),
+    "classifier": (
+        make_classifier, (X, Y), (X, np.array(["no", "yes", "none"])[np.arange(24) % 3]),
+        lambda model: model.predict(X),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_reader_during_a_refit_gets_the_old_answer_or_the_new_one(case):
+    make, first, then, ask = case
+    model = make().fit(*first)
+    old = ask(model)
+    done, answers, errors = threading.Event(), [], []
+
+    def read():
+        while not done.is_set():
+            try:
+                answers.append(ask(model))
+            except Exception as error:
+                errors.append(error)
+                return
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for data in (then, first, then):
+            model.fit(*data)
+    finally:
+        done.set()
+        reader.join()
+    assert not errors
+    new = ask(model)
+    assert not np.array_equal(old, new)
+    assert len(answers) > 3
+    assert all(np.array_equal(each, old) or np.array_equal(each, new) for each in answers)
+
+
+COPIES = {
+    "pickle": lambda model: pickle.loads(pickle.dumps(model)),
+    "deepcopy": copy.deepcopy,
+    "copy": copy.copy,
+    "save": lambda model: load(saved(model)),
+}
+
+
+def saved(model):
+    file = BytesIO()
+    save(model, file)
+    file.seek(0)
+    return file
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_during_a_fit_is_of_the_old_model(name, monkeypatch):
+    model = make_transformer().fit(X)
+    codes, copies = model.transform(X), []
+
+    def learn(*arguments, **options):
+        copies.append(COPIES[name](model))
+        return original(*arguments, **options)
+
+    original = transformer.learn
+    monkeypatch.setattr(transformer, "learn", learn)
+    model.fit(OTHER)
+    assert model.n_features_in_ == 3
+    assert_array_equal(copies[0].transform(X), codes)
+
+
+def test_an_export_during_a_first_fit_is_refused(monkeypatch):
+    model, original = make_transformer(), transformer.learn
+
+    def learn(*arguments, **options):
+        for use in (model.transform, lambda _: export_onnx(model, BytesIO())):
+            with pytest.raises(NotFittedError):
+                use(X)
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(transformer, "learn", learn)
+    model.fit(X)
+    export_onnx(model, BytesIO())
+
+
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+def test_a_warning_as_an_error_keeps_the_old_model():
+    model = make_transformer(epochs=20, learning_rate=0.05).fit(np.cumsum(X, axis=1))
+    before = dict(vars(model))
+    model.set_params(epochs=1, learning_rate=1e-12)
+    with pytest.raises(ConvergenceWarning):
+        model.fit(OTHER)
+    assert vars(model) == before | {"epochs": 1, "learning_rate": 1e-12}
