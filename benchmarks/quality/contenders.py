@@ -175,16 +175,36 @@ def catch22(split, scaled, seed, settings):
 
     k-means needs them standardized, as each has a unit of its own.
     """
-    from aeon.transformations.collection.feature_based import Catch22
-
-    statistics, scaler = Catch22(replace_nans=True), StandardScaler()
-    X_train, X_test = ([x.T for x in X] for X in (split.X_train, split.X_test))  # (F, T_i) each
+    scaler = StandardScaler()
 
     def transform():
-        train = scaler.fit_transform(statistics.fit_transform(X_train))
-        return train, scaler.transform(statistics.transform(X_test))
+        train = scaler.fit_transform(np.stack([statistics_of(x) for x in split.X_train]))
+        return train, scaler.transform(np.stack([statistics_of(x) for x in split.X_test]))
 
     return Learned(transform)
+
+
+def statistics_of(sequence):
+    """catch22 of each feature of a sequence (T, F), one after the other: (22 * F,)."""
+    from aeon.transformations.collection.feature_based import Catch22
+    from aeon.transformations.collection.feature_based._catch22 import feature_names
+
+    try:
+        return Catch22(replace_nans=True).fit_transform([sequence.T])[0]
+    except ZeroDivisionError:  # of one of them, where it is undefined
+        values = [[one_statistic(name, x) for name in feature_names] for x in sequence.T]
+        return np.concatenate(values)
+
+
+def one_statistic(name, values):
+    """One of the 22 of a univariate sequence (T,), 0 where it is undefined."""
+    from aeon.transformations.collection.feature_based import Catch22
+
+    try:
+        [[value]] = Catch22(features=[name], replace_nans=True).fit_transform([values[np.newaxis]])
+    except ZeroDivisionError:
+        value = 0.0
+    return value
 
 
 def minirocket(split, scaled, seed, settings):
