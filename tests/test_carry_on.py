@@ -225,6 +225,21 @@ def test_a_feature_that_was_constant_may_begin_to_move():
     assert_allclose(model.scale_, expected, rtol=1e-6)
 
 
+def test_a_constant_stays_one_over_passes_of_any_dtype():
+    still = X.astype(np.float64)
+    still[:, :, 1] = 14.62
+    model = make().partial_fit(still[:7]).partial_fit(still[7:]).partial_fit(X * [1, 0] + 14.62)
+    assert model.scale_[1] == 1
+    assert model.partial_fit(still.astype(np.float32)).scale_[1] == 1
+
+
+def test_what_a_constant_sequence_counts_as_is_that_of_all_sequences_so_far():
+    sequences = X * np.arange(1, 25)[::-1, np.newaxis, np.newaxis]
+    model = make(scaling="sequence").partial_fit(sequences[:9]).partial_fit(sequences[9:])
+    assert_allclose(model.scale_, 0.1 * sequences.std(axis=1).min(axis=0), rtol=1e-5)
+    assert_array_equal(model.scale_, make(scaling="sequence").fit(sequences).scale_)
+
+
 def test_a_stream_is_learned():
     waves = np.sin(np.linspace(0, 6, 8) + np.arange(160)[:, np.newaxis])
     model = make(hidden_units=(8,), learning_rate=0.02)

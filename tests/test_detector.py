@@ -65,6 +65,16 @@ def detector():
     return make().fit(CUBE)
 
 
+@pytest.mark.parametrize("score_from", SCORES)
+def test_a_constant_feature_raises_no_alarm_in_another_dtype(score_from):
+    X = np.tile(CUBE.astype(np.float64), (5, 1, 1))
+    X[..., 1] = 14.62
+    detector = make(score_from=score_from).fit(X)
+    copy = X.astype(np.float32)
+    assert_array_equal(detector.predict(copy), detector.predict(X))
+    assert_allclose(detector.decision_function(copy), detector.decision_function(X), atol=1e-3)
+
+
 # What it takes and returns ---------------------------------------------------------------
 
 

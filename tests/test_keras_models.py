@@ -66,9 +66,20 @@ def code_of(model, x):
         ({"scaling": None}, CUBE / 50),
         ({"scaling": "sequence"}, CUBE),
         ({"scaling": "sequence"}, CUBE * [1, 0] + 0.1),
+        ({"scaling": "sequence"}, CUBE * (np.arange(24) > 3)[:, np.newaxis, np.newaxis] + 0.1),
+        ({}, CUBE * [1, 0] + 14.62),
         ({"scaling": "sequence", "missing": "mask"}, np.where(CUBE > 52, np.nan, CUBE)),
     ],
-    ids=["features scaled", "a table", "not scaled", "sequences scaled", "constant", "missing"],
+    ids=[
+        "features scaled",
+        "a table",
+        "not scaled",
+        "sequences scaled",
+        "constant",
+        "some constant",
+        "constant feature",
+        "missing",
+    ],
 )
 def test_the_head_reads_what_transform_returns(parameters, X, tmp_path):
     transformer = make(**parameters).fit(X)

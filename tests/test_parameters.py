@@ -226,6 +226,20 @@ def test_scaling_by_sequence_leaves_level_and_size_to_the_appended_columns():
     )
 
 
+@pytest.mark.parametrize("unit", [1e-4, 1.0, 1e6])
+def test_scaling_by_sequence_takes_a_stuck_sensor_for_the_least_lively(unit):
+    waves = unit * X.astype(np.float64)
+    stuck = np.full((2, 6, 2), [20 * unit, -0.1])
+    model = make(scaling="sequence").fit(np.concatenate([waves, stuck]))
+    for still in (stuck, stuck[:, :1], 0 * stuck):
+        columns = model.transform(still)[:, 4:]
+        assert_allclose(columns, np.log(model.scale_)[np.newaxis].repeat(2, axis=0), rtol=1e-6)
+        assert (columns < model.transform(waves)[:, 4:].min(axis=0) - 2).all()
+        others = np.abs(model.reconstruct(waves) - waves).max()
+        assert np.abs(model.reconstruct(still) - still).max() < 0.2 * others
+    assert_allclose(model.scale_, 0.1 * waves.std(axis=1).min(axis=0), rtol=1e-9)
+
+
 def test_no_scaling_takes_values_as_they_are():
     model = make(scaling=None).fit(5 * X)
     assert_array_equal(model.scale_, 1)

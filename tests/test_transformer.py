@@ -314,6 +314,38 @@ def test_a_large_offset_does_not_matter():
     assert_allclose(make().fit_transform(offset), make().fit_transform(CUBE), atol=1e-5)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_constant_feature_is_the_same_in_each_layout_and_dtype(layout):
+    """Not scaled up to the rounding of its mean, where another digit of a copy would stand out."""
+    cube = np.tile(CUBE.astype(np.float64), (4, 1, 1))
+    cube[..., 0] = 14.62
+    X = layouts(cube, LENGTHS * 4)[layout]
+    model = make(epochs=1).fit(X)
+    assert model.scale_[0] == 1
+    copy = layouts(cube.astype(np.float32), LENGTHS * 4)[layout]
+    assert_allclose(model.transform(copy), model.transform(X), atol=1e-5)
+    assert_allclose(model.errors(copy), model.errors(X), atol=1e-5)
+    assert_allclose(make(epochs=1).fit(copy).baseline_loss_, model.baseline_loss_, atol=1e-6)
+
+
+@pytest.mark.parametrize("scaling", ["feature", "sequence"])
+@pytest.mark.parametrize(
+    "family", [{}, {"objective": "composite", "horizon": 2}], ids=["reconstruct", "composite"]
+)
+def test_what_comes_back_has_the_digits_of_a_large_level(scaling, family):
+    """Metres of a map, seconds since 1970: float32 has steps of 128 there."""
+    level = 2.0**31
+    X = CUBE.astype(np.float64).round(3)
+    low, high = (make(epochs=1, scaling=scaling, **family).fit(each) for each in (X, X + level))
+    assert_allclose(high.score(X + level), low.score(X), atol=1e-5)
+    assert_allclose(high.reconstruct(X + level) - level, low.reconstruct(X), atol=1e-4)
+    if family:
+        assert_allclose(high.forecast(X + level) - level, low.forecast(X), atol=1e-4)
+    if scaling == "feature":  # else the level stands in the codes, which are float32
+        back = high.inverse_transform(high.transform(X + level)) - level
+        assert_allclose(back, low.inverse_transform(low.transform(X)), atol=1e-4)
+
+
 def test_sequences_much_longer_than_those_of_fit(cube_model):
     long = np.concatenate([CUBE] * 30, axis=1)
     assert np.isfinite(cube_model.transform(long)).all()

@@ -11,7 +11,7 @@ from sklearn_lstmae.fitting.labels import entropy, regress
 from sklearn_lstmae.inference.coder import ClassScores, Coder
 from sklearn_lstmae.sequences.batch import Sequences
 from sklearn_lstmae.sequences.frames import FrameReader
-from sklearn_lstmae.sequences.scaling import Scaling
+from sklearn_lstmae.sequences.scaling import Scaling, mean_and_deviation
 from sklearn_lstmae.training.plan import TrainingPlan
 from sklearn_lstmae.training.state import TrainingProgress, TrainingState
 
@@ -46,7 +46,7 @@ def learn_classes(model, plan: TrainingPlan, learning, validation=None, *, repor
     architecture, encoder = model.architecture.encoder, model.encoder_weights
     shares = np.array(plan.term_weights[:-1])
     codes = Coder(architecture, encoder).encode(learning, model.append_states)
-    center, scale = mean_and_deviation(codes)
+    center, scale = (each.astype(np.float32) for each in mean_and_deviation(codes))
     head = regress(learning.classes, shares, (codes - center) / scale)
     weights = [array.astype(np.float32) for array in head]
     reader = as_sequences(codes, learning.classes)
@@ -81,14 +81,6 @@ def learn_classes(model, plan: TrainingPlan, learning, validation=None, *, repor
         "loss_": scores.judge(learning, shares)[0],
         "baseline_loss_": entropy(shares, learning.classes),
     }
-
-
-def mean_and_deviation(columns):
-    """Mean and deviation of each of (N, C), float32; a deviation no larger than rounding is 1."""
-    mean, deviation = columns.mean(0, dtype=np.float64), columns.std(0, dtype=np.float64)
-    rounding = 10 * np.finfo(np.float32).eps * np.abs(mean)
-    deviation = np.where(deviation > rounding, deviation, 1.0)
-    return mean.astype(np.float32), deviation.astype(np.float32)
 
 
 def unscale(kernel, bias, center, scale):

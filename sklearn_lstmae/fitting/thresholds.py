@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sklearn_lstmae.sequences.scaling import mean_and_deviation
+
 
 def describe_codes(codes):
     """Where codes lie and how they spread, for `mahalanobis`.
@@ -32,8 +34,7 @@ def describe_codes(codes):
             f"The spread of codes needs at least 2 sequences to learn from, but there is "
             f"n_samples={len(codes)}: fit on more, or choose score_from='reconstruction'."
         )
-    center, scale = codes.mean(axis=0), codes.std(axis=0)  # (L,)
-    scale = np.where(scale > 0, scale, 1.0)
+    center, scale = mean_and_deviation(codes)  # (L,)
     shrunk = LedoitWolf(assume_centered=True).fit((codes - center) / scale)
     return center, shrunk.precision_ / np.outer(scale, scale)
 

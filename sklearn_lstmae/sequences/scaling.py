@@ -58,12 +58,14 @@ class Moments:
 
     def merge(self, other: "Moments") -> "Moments":
         """Moments of the values of both."""
-        both = [(each.count, each.mean, each.variance) for each in (self, other)]
-        return Moments(
-            *_pool(*map(np.stack, zip(*both, strict=True)), axis=0),
-            np.minimum(self.least, other.least),
-            max(self.resolution, other.resolution),
+        count, mean, variance = _pool(
+            np.stack([self.count, other.count]),
+            np.stack([self.mean, other.mean]),
+            np.stack([self.variance, other.variance]),
+            axis=0,
         )
+        least = np.minimum(self.least, other.least)
+        return Moments(count, mean, variance, least, max(self.resolution, other.resolution))
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +194,17 @@ def is_rounding(
     return deviation <= steps * np.abs(mean)
 
 
+def mean_and_deviation(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of each column of codes: (N, C) -> (C,) float64 each.
+
+    Codes are float32, and of equal sequences equal up to a few steps of it: a deviation that is no
+    more counts as 1.
+    """
+    mean, deviation = codes.mean(axis=0, dtype=np.float64), codes.std(axis=0, dtype=np.float64)
+    rounding = 20 * FLOAT32_ROUNDING * np.abs(mean)
+    return mean, np.where(deviation > rounding, deviation, 1.0)
+
+
 def observe(sequences: Sequences) -> Moments:
     """Moments of sequences, which are read once, block by block, in float64."""
     batches = (sequences.read(rows, dtype=np.float64) for rows in sequences.blocks(2**22))
@@ -216,7 +229,7 @@ def _of_sequences(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Count, mean and variance of each sequence's observed values: (N, T, F) -> (N, F) each."""
     observed = np.where(mask, values, 0.0).astype(np.float64, copy=False)
-    return _pool(mask, observed, np.float64(0), axis=1)
+    return _pool(mask, observed, np.zeros((1, 1, 1)), axis=1)
 
 
 def _pool(
@@ -237,7 +250,8 @@ def _pool(
     rest = (share * difference).sum(axis=axis, keepdims=True)
     whole = (share * (variance + np.square(difference))).sum(axis=axis, keepdims=True)
     whole = np.maximum(whole - np.square(rest), 0.0)
-    return tuple(each.squeeze(axis) for each in (total, origin + (shift + rest), whole))
+    mean = origin + (shift + rest)
+    return total.squeeze(axis), mean.squeeze(axis), whole.squeeze(axis)
 
 
 def _unpack(statistics: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,13 +11,12 @@ from sklearn_lstmae.fitting.labels import entropy, regress
 from sklearn_lstmae.fitting.learn_classifier import (
     as_sequences,
     learn_classes,
-    mean_and_deviation,
     unscale,
 )
 from sklearn_lstmae.fitting.model import FittedModel
 from sklearn_lstmae.inference.coder import ClassScores, Coder, linear
 from sklearn_lstmae.network.wiring import network_of
-from sklearn_lstmae.sequences.scaling import Scaling
+from sklearn_lstmae.sequences.scaling import Scaling, mean_and_deviation
 from sklearn_lstmae.training import loop as training
 from sklearn_lstmae.training.plan import TrainingPlan
 
@@ -223,11 +222,6 @@ def test_scaling_of_columns_is_taken_back():
     assert_allclose(
         linear(columns, *unscale(kernel, bias, center, scale)), expected, rtol=1e-3, atol=1e-4
     )
-
-
-def test_a_column_that_is_constant_is_not_blown_up():
-    _, scale = mean_and_deviation(np.full((7, 2), [3.3, 0.0], "f4"))
-    assert_array_equal(scale, 1.0)
 
 
 def test_codes_are_sequences_of_one_frame():

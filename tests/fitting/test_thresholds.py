@@ -52,6 +52,16 @@ def test_the_distance_is_finite_where_the_covariance_has_no_inverse(codes):
     assert np.isfinite(distance(codes, codes)).all()
 
 
+def test_rounding_of_a_column_is_no_spread():
+    """A last digit of a code is no distance of thousands."""
+    digit = np.float64(np.spacing(np.float32(14.62)))
+    codes = NORMAL * [1, 0, 1] + [0, 14.62, 0]
+    codes[::3, 1] += digit
+    moved = codes.copy()
+    moved[:, 1] += 5 * digit
+    assert_allclose(distance(moved, codes), distance(codes, codes), rtol=1e-4)
+
+
 def test_one_code_has_no_spread():
     with pytest.raises(ValueError, match=r"at least 2 sequences .* n_samples=1: .*reconstruction"):
         describe_codes(NORMAL[:1])

@@ -1,5 +1,6 @@
 """An exported file says what the transformer says, in a runtime that knows nothing of it."""
 
+import copy
 import io
 import json
 import os
@@ -208,12 +209,56 @@ def test_what_transform_would_refuse_is_nan(name, part, cases, tmp_path):
     assert_array_equal(dirty[[0, 4, 5]], clean[[0, 4, 5]])
 
 
-def test_a_constant_sequence_has_a_deviation_of_one(cases, tmp_path):
-    model, path = cases("sequences scaled").model, tmp_path / "encoder.onnx"
+@pytest.mark.parametrize("name", ["sequences scaled", "missing, sequences scaled"])
+def test_a_constant_sequence_is_the_least_lively(name, cases, tmp_path):
+    model, path = cases(name).model, tmp_path / "encoder.onnx"
     export_onnx(model, path)
     x = CUBE.copy()
     x[:3, :, 0] = np.float32([[0.1], [0.0], [-1e7]])
-    close(run(path, x, np.ones_like(MASK)), {"code": model.transform(x)})
+    x[3, ::2, 0], x[3, 1::2, 0] = 7.3, np.nextafter(np.float32(7.3), np.float32(8))
+    code = model.transform(x)
+    assert_allclose(code[:4, -2], np.log(model.scale_[0]), rtol=1e-6)
+    close(run(path, x, np.ones_like(MASK)), {"code": code})
+    export_onnx(model, path, part="autoencoder")
+    [rebuilt] = run(path, x, np.ones_like(MASK)).values()
+    assert_allclose(rebuilt, model.reconstruct(x), rtol=1e-5, atol=1e-5)
+
+
+def with_moments(model, mean, scale):
+    """A copy of a transformer as fitted to other values."""
+    model = copy.deepcopy(model)
+    model.mean_, model.scale_ = np.array(mean), np.array(scale)
+    return model
+
+
+@pytest.mark.parametrize("part", ["encoder", "autoencoder"])
+@pytest.mark.parametrize(
+    ("name", "mean", "scale", "features"),
+    [
+        ("default", [1e6, 0.0], [0.7, 1e-9], r"\[0\]"),
+        ("default", [-1e3, 3e9], [0.7, 1e3], r"\[1\]"),
+        ("missing", [1e6, 48.5], [1.0, 1e-6], r"\[0, 1\]"),
+        ("sequences scaled", [1e6, 3.0], [0.1, 0.1], r"\[0\]"),
+    ],
+)
+def test_levels_that_float32_cannot_hold_are_named(
+    name, mean, scale, features, part, cases, tmp_path
+):
+    model = with_moments(cases(name).model, mean, scale)
+    match = rf"The features {features} deviate by less than 1e-05 of their mean.* Subtract a level"
+    with pytest.warns(UserWarning, match=match) as caught:
+        export_onnx(model, tmp_path / "model.onnx", part)
+    assert caught[0].filename == __file__
+    model.feature_names_in_ = np.array(["north", "east"], dtype=object)
+    with pytest.warns(UserWarning, match="north|east"):
+        export_onnx(model, tmp_path / "model.onnx", part)
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_level_is_named_where_the_transformer_rounds_alike(cases, tmp_path):
+    model = with_moments(cases("both ways, stacked").model, [1e9, 1e9], [1.0, 1.0])
+    export_onnx(model, tmp_path / "model.onnx")
+    export_onnx(with_moments(cases("default").model, [1e4, 14.62], [0.7, 1.0]), tmp_path / "m.onnx")
 
 
 def test_a_table_is_sequences_of_one_feature(tmp_path):
