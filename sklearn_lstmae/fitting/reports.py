@@ -20,7 +20,8 @@ class FitReport:
     Parameters
     ----------
     estimator : estimator
-        The one that is fitted. Its ``verbose`` chooses silence (0), one progress line (1) or a line an epoch (2).
+        The one that is fitted. Its ``verbose`` chooses silence (0), one progress line (1) or a line
+        an epoch (2).
     learner : estimator
         Has what was learned so far, see `in_one_step.learning_aside`.
     n_epochs : int

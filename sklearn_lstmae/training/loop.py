@@ -159,7 +159,7 @@ def uses_xla(layers, n_batches, n_frames):
 
 
 def learning_rates(peak, n_steps, start=0, stop=None):
-    """Learning rates of steps ``start`` to ``stop``, or all, of ``n_steps``: (stop - start,) float32.
+    """Learning rates of steps ``start`` to ``stop`` of ``n_steps``: (stop - start,) float32.
 
     A linear warm-up to the peak, then half a cosine down to zero (Loshchilov and Hutter 2017,
     "SGDR", section 3, without restarts).
