@@ -244,12 +244,13 @@ def the_score_and_the_loss_are_made_of_errors(model, X):
 
 def the_history_has_a_list_a_loss(model, X):
     parts = [f"{task}_loss" for task in tasks_of(model)]
-    divergence = ["kl_loss"] if model.kl_weight else []
-    assert list(model.history_) == ["loss", *parts, *divergence]
+    others = [("kl_loss", model.kl_weight), ("summary_loss", model.summary_weight)]
+    others = {name: weight for name, weight in others if weight and name in model.history_}
+    assert list(model.history_) == ["loss", *parts, *others]
     assert {len(losses) for losses in model.history_.values()} == {2}
     weight = model.prediction_weight
     shares = [1 - weight, weight] if len(parts) == 2 else [1.0]
-    named = zip([*parts, *divergence], [*shares, model.kl_weight], strict=False)
+    named = zip([*parts, *others], [*shares, *others.values()], strict=True)
     total = sum(share * np.array(model.history_[part]) for part, share in named)
     assert_allclose(model.history_["loss"], total, rtol=1e-5)
 
@@ -339,7 +340,7 @@ def test_the_heavier_loss_falls_lower():
 
 
 def test_a_heavier_divergence_draws_codes_together():
-    model, spread, divergence = make(kl_weight=1.0, epochs=40, learning_rate=0.02), [], []
+    model, spread, divergence = make(summary_weight=0.0, epochs=40, learning_rate=0.02), [], []
     for weight in (1e-4, 1.0):
         model.set_params(kl_weight=weight).fit(CUBE)
         spread.append(np.abs(model.transform(CUBE)).mean())
