@@ -9,8 +9,8 @@ Letters: N sequences, B places of a block, b rows that fill some of them, K fram
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache, partial
 
 import joblib
 import numpy as np
@@ -84,27 +84,67 @@ def n_threads():
     return joblib.cpu_count()
 
 
-def on_all_cores(function, blocks):
-    """[function(*block) for block in blocks], several at a time, with products on one thread each.
+def on_all_cores(function, blocks, read=lambda *block: block):
+    """[function(*read(*block)) for block in blocks], several at a time.
 
     A product that ran on several threads would have other bits, and so blocks run side by side
-    instead. Even a single block runs in a thread of its own: Python interrupts the main thread only,
-    so that the limit on the products is lifted whatever happens. No lock is held meanwhile, so that
-    ``function`` may read data that call this function in their turn.
+    instead. With most libraries the limit belongs to the process: of two callers at once the first
+    to leave would lift it for the other, and so callers take turns. With some it belongs to the
+    thread, which is why each sets it. It has no effect on a library that threadpoolctl does not
+    know, or that another thread has taken control of.
+
+    Only ``read``, outside of these turns, may run code of the user: data that are computed when
+    they are read may call this function in any thread.
     """
-
-    def run(block):
-        with _one_thread:
-            return function(*block)
-
-    with ThreadPoolExecutor(min(n_threads(), len(blocks))) as threads:
-        return list(threads.map(run, blocks))
+    n_workers = min(n_threads(), len(blocks))
+    if n_workers == 1:
+        return [on_one_thread(partial(function, *read(*block))) for block in blocks]
+    results = []
+    with ThreadPoolExecutor(n_workers) as threads:
+        for first in range(0, len(blocks), n_workers):
+            part = zip(*blocks[first : first + n_workers], strict=True)
+            arguments = list(threads.map(read, *part))
+            results += on_one_thread(partial(_side_by_side, threads, function, arguments))
+    return results
 
 
 def on_one_thread(function):
-    """function(), with products on one thread."""
-    [result] = on_all_cores(function, [()])
-    return result
+    """function(), with products on one thread, of one caller at a time."""
+    with _turn:
+        limit = _blas().limit()  # knows what there was
+        try:
+            _one_thread()
+            return function()
+        finally:
+            try:
+                _lift(limit)
+            except BaseException:  # an interrupt
+                _lift(limit)
+                raise
+
+
+def _side_by_side(threads, function, arguments):
+    """[function(*each) for each in arguments], each in a thread that is limited, too."""
+    lock, is_over = threading.Lock(), []
+
+    def run(*each):
+        with lock:  # after an interrupt a thread may begin when the turn is over
+            if is_over:
+                return None
+            _one_thread()
+        return function(*each)
+
+    futures = []
+    try:
+        for each in arguments:
+            futures.append(threads.submit(run, *each))
+        return [future.result() for future in futures]
+    finally:  # when nothing is computed any more, the limit may be lifted
+        for future in futures:
+            future.cancel()
+        wait(futures)
+        with lock:
+            is_over.append(True)
 
 
 @cache
@@ -112,44 +152,20 @@ def _blas():
     return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
 
-class _OneThread:
-    """Context in which products run on one thread, for any number of threads at a time.
-
-    With most libraries the limit belongs to the process: the first thread to enter sets it, and the
-    last one to leave lifts it. With some it belongs to the thread, which is why each sets it. It has
-    no effect on a library that threadpoolctl does not know, or that another thread has taken control
-    of. Enter it in threads that end soon, and not in the main thread, see `on_all_cores`.
-    """
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._n_inside, self._first = 0, None
-        if hasattr(os, "register_at_fork"):  # not on Windows
-            os.register_at_fork(
-                before=self._lock.acquire,
-                after_in_parent=self._lock.release,
-                after_in_child=self._begin_anew,
-            )
-
-    def __enter__(self):
-        with self._lock:
-            limit = _blas().limit(limits=1)
-            if self._n_inside == 0:
-                self._first = limit
-            self._n_inside += 1
-
-    def __exit__(self, *_):
-        with self._lock:
-            self._n_inside -= 1
-            if self._n_inside == 0:
-                self._first.restore_original_limits()
-
-    def _begin_anew(self):
-        """In a forked process, which has none of the threads that were inside."""
-        if self._n_inside:
-            self._n_inside = 0
-            self._first.restore_original_limits()
-        self._lock.release()
+def _one_thread():
+    _blas().limit(limits=1)
 
 
-_one_thread = _OneThread()
+def _lift(limit):
+    with limit:  # at its end
+        pass
+
+
+# A signal handler may use a model that it interrupts in the main thread.
+_turn = threading.RLock()
+
+# A process is forked between two turns: in the child nobody would end one, nor lift its limit.
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(
+        before=_turn.acquire, after_in_parent=_turn.release, after_in_child=_turn.release
+    )

@@ -37,14 +37,16 @@ class Coder:
         keeps all digits of the means among the statistics.
         """
 
-        def encode_rows(rows, n_frames):
-            block = reader.read(rows, n_frames)
+        def encode_rows(block):
             code, *states = self.encode_block(block.frames(block.past), append_states)
             scaling = [] if block.statistics is None else [block.statistics]
             return np.hstack([code, *scaling, *states], dtype=dtype)
 
+        def read(rows, n_frames):
+            return [reader.read(rows, n_frames)]
+
         blocks = row_blocks(self.architecture, reader.n_frames)
-        return in_place(blocks, on_all_cores(encode_rows, blocks), len(reader))
+        return in_place(blocks, on_all_cores(encode_rows, blocks, read), len(reader))
 
     def decode(self, codes, lengths, task="reconstruct"):
         """Scaled sequences as long as the longest: (N, C), (N,) -> (N, T, F), padding undefined."""
@@ -73,8 +75,10 @@ class Coder:
         list of results
         """
 
-        def output_of(rows, n_frames):
-            block = reader.read(rows, n_frames)
+        def read(rows, n_frames):
+            return rows, reader.read(rows, n_frames)
+
+        def output_of(rows, block):
             [codes] = self.encode_block(block.frames(block.past))
             outputs = {}
             for task, target in block.targets.items():
@@ -83,7 +87,7 @@ class Coder:
                 outputs[task] = _to_steps(frames, target.n_features)
             return function(rows, block, outputs)
 
-        return on_all_cores(output_of, row_blocks(self.architecture, reader.n_frames))
+        return on_all_cores(output_of, row_blocks(self.architecture, reader.n_frames), read)
 
     def mean_losses(self, reader: FrameReader, loss, center=0.0):
         """Mean loss of each task over all observed values, and that of ``center`` as the output.

@@ -1,6 +1,10 @@
 """Each row stands in one block, and blocks are computed side by side on one thread each."""
 
 import contextlib
+import multiprocessing
+import signal
+import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,9 +24,12 @@ from sklearn_lstmae.inference.blocks import (
     in_place,
     n_threads,
     on_all_cores,
+    on_one_thread,
     places_of,
     row_blocks,
 )
+
+WAIT = 60  # seconds: never reached unless a thread waits for another one
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +188,84 @@ def test_callers_take_turns():
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda caller: on_all_cores(function, [(0, caller)] * 3), range(4)))
     assert set(most) == {1}
+
+
+def test_what_is_read_is_what_the_function_gets():
+    def read(rows, n_frames):
+        return rows, n_frames, blas_threads()
+
+    before = blas_threads()
+    blocks = [(slice(number), number) for number in range(9)]
+    read_blocks = on_all_cores(lambda *arguments: arguments, blocks, read)
+    assert read_blocks == [(*block, before) for block in blocks]
+
+
+@pytest.mark.parametrize("n_blocks", [1, 5])
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["in its thread", "in another thread"])
+def test_what_is_read_may_be_computed_by_another_call(elsewhere, n_blocks):
+    """As of data that a fitted estimator computes when they are read."""
+
+    def inner():
+        return on_all_cores(lambda rows, n_frames: n_frames, [(0, 1)] * 3)
+
+    def read(rows, n_frames):
+        if not elsewhere:
+            return [inner()]
+        with ThreadPoolExecutor(1) as threads:
+            return [threads.submit(inner).result(WAIT)]
+
+    before = blas_threads()
+    assert on_all_cores(sum, [(0, 0)] * n_blocks, read) == [3] * n_blocks
+    assert blas_threads() == before
+
+
+@pytest.mark.parametrize("n_blocks", [1, 5])
+def test_an_interrupt_lifts_the_limit(n_blocks):
+    """Python raises it in the main thread, which waits."""
+    before = blas_threads()
+
+    def function(rows, number):
+        if number == 0:
+            signal.raise_signal(signal.SIGINT)
+        time.sleep(0.01)
+
+    with pytest.raises(KeyboardInterrupt):
+        on_all_cores(function, [(0, number) for number in range(n_blocks)])
+    assert blas_threads() == before
+    assert on_all_cores(lambda rows, n_frames: blas_threads(), [(0, 0)]) == [[1] * len(before)]
+
+
+def report_threads(queue):
+    inside = on_all_cores(lambda rows, n_frames: blas_threads(), [(0, 0)])
+    queue.put((blas_threads(), inside[0]))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_process_forked_meanwhile_works_and_has_no_limit():
+    before, context = blas_threads(), multiprocessing.get_context("fork")
+    queue, inside, may_end = context.SimpleQueue(), threading.Event(), threading.Event()
+    child = context.Process(target=report_threads, args=(queue,))
+
+    def function(rows, n_frames):
+        inside.set()
+        assert may_end.wait(WAIT)
+
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(on_all_cores, function, [(0, 0)])
+        assert inside.wait(WAIT)
+        threading.Timer(0.1, may_end.set).start()
+        child.start()  # between two turns
+        child.join(WAIT)
+        running.result(WAIT)
+    assert child.exitcode == 0
+    assert queue.get() == (before, [1] * len(before))
+    assert blas_threads() == before
+
+
+def test_one_function_runs_on_one_thread():
+    before = blas_threads()
+    assert on_one_thread(blas_threads) == [1] * len(before)
+    with pytest.raises(LookupError, match="from the function"):
+        on_one_thread(lambda: {}["from the function"])
+    assert blas_threads() == before
