@@ -268,7 +268,10 @@ class LSTMAutoencoderClassifier(
             stopping never stopped; and those of the autoencoder's ``fit``.
         """
         check_counts(self, ("epochs", "batch_size", "patience"))
-        with learning_aside(self) as learner:
+        with (
+            learning_aside(self) as learner,
+            FitReport(self, learner, self.epochs, X, y) as report,
+        ):
             is_frozen = isinstance(self.autoencoder, FrozenEstimator)
             check = learner._take_frozen if is_frozen else learner._check
             labeled, unlabeled = check(X, X_unlabeled)
@@ -283,17 +286,16 @@ class LSTMAutoencoderClassifier(
                 learner.autoencoder_ = learner._pretrain(X, labeled, unlabeled)
             model = fitted_model(learner.autoencoder_)
             reader = model.reader(labeled, classes=numbers)
-            with FitReport(self, learner, self.epochs, X, y) as report:
-                attributes = learn_classes(
-                    model,
-                    learner._make_plan(shares, seed),
-                    *(reader.subset(rows) for rows in parts),
-                    report=report,
-                    fine_tune=bool(self.fine_tune),
-                )
-                warn_of_outcome(self, attributes, attributes["n_epochs_"], CLASSES_OUTCOME)
-                learner.__dict__.update(attributes)
-                report.finish(vars(learner))
+            attributes = learn_classes(
+                model,
+                learner._make_plan(shares, seed),
+                *(reader.subset(rows) for rows in parts),
+                report=report,
+                fine_tune=bool(self.fine_tune),
+            )
+            warn_of_outcome(self, attributes, attributes["n_epochs_"], CLASSES_OUTCOME)
+            learner.__dict__.update(attributes)
+            report.finish(vars(learner))
         return self
 
     def score(self, X, y, sample_weight=None):

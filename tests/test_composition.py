@@ -13,6 +13,7 @@ import rich
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -20,6 +21,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from helpers import make_transformer as make
+from sklearn_lstmae import LSTMAutoencoderClassifier
 
 RNG = np.random.default_rng(0)
 Y = np.arange(24) % 2
@@ -269,6 +271,74 @@ def test_a_callback_that_fails_ends_the_fit_and_changes_nothing(callbacks, model
     assert watched.n_epochs_ == 2
     watched.set_callbacks()
     assert vars(watched).keys() == vars(model).keys()
+
+
+@pytest.fixture
+def recorder(callbacks):
+    """A callback that notes the tasks that begin and end, and with a fitted estimator or not."""
+
+    class Recorder:
+        def __init__(self):
+            self.events = []
+
+        def setup(self, estimator, context): ...
+
+        def teardown(self, estimator, context):
+            self.events.append("teardown")
+
+        def on_fit_task_begin(self, estimator, context):
+            self.events.append(f"begin {context.task_name}")
+
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            ended = "end" if fitted_estimator is not None else "fail"
+            self.events.append(f"{ended} {context.task_name}")
+
+    return Recorder()
+
+
+EPOCH = ["begin epoch", "end epoch"]
+FAILURES = {
+    "data": ({}, CUBE[:0], ValueError, []),
+    "divergence": ({"learning_rate": 1e30, "optimizer": "sgd"}, CUBE, ValueError, []),
+    "warning": ({"learning_rate": 1e-9}, CUBE, ConvergenceWarning, 2 * EPOCH),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_callbacks_hear_that_a_fit_failed(method, failure, recorder):
+    parameters, X, error, epochs = FAILURES[failure]
+    if method == "partial_fit" and error is ConvergenceWarning:
+        return  # it does not warn
+    watched = make(**parameters).set_callbacks(recorder)
+    with pytest.raises(error):
+        getattr(watched, method)(X)
+    assert recorder.events == ["begin fit", *epochs, "fail fit", "teardown"]
+
+
+def test_callbacks_hear_once_that_a_fit_ended(recorder):
+    make().set_callbacks(recorder).fit(CUBE)
+    assert recorder.events == ["begin fit", *EPOCH, *EPOCH, "end fit", "teardown"]
+
+
+def test_callbacks_hear_that_the_fit_of_a_classifier_failed(recorder):
+    classifier = LSTMAutoencoderClassifier(make(), learning_rate=1e30, epochs=2, random_state=0)
+    with pytest.raises(ValueError, match="stopped being finite"):
+        classifier.set_callbacks(recorder).fit(CUBE, Y)
+    assert recorder.events == ["begin fit", *EPOCH, "fail fit", "teardown"]
+
+
+def test_a_callback_that_fails_at_the_end_does_not_hide_why_a_fit_failed(callbacks):
+    class Fail:
+        def setup(self, estimator, context): ...
+        def teardown(self, estimator, context): ...
+        def on_fit_task_begin(self, estimator, context): ...
+        def on_fit_task_end(self, estimator, context):
+            raise LookupError
+
+    with pytest.raises(ValueError, match="0 sample"):
+        make().set_callbacks(Fail()).fit(CUBE[:0])
 
 
 # Frames ----------------------------------------------------------------------------------

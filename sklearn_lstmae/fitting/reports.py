@@ -37,11 +37,7 @@ class FitReport:
         if {"_skl_callbacks", "_parent_callback_ctx"} & vars(estimator).keys():
             self._context = estimator._init_callback_context(max_subtasks=n_epochs)
             self._context.call_on_fit_task_begin(estimator=estimator, **self._data)
-        self._bar = None
-        if estimator.verbose == 1 and sys.stderr is not None:
-            from tqdm.auto import tqdm  # slow to import
-
-            self._bar = tqdm(total=n_epochs, unit="epoch")
+        self._bar = None  # until training begins
 
     def __enter__(self):
         return self
@@ -68,6 +64,10 @@ class FitReport:
         """
         if self._context is None and not self._estimator.verbose:
             return None
+        if self._estimator.verbose == 1 and sys.stderr is not None:
+            from tqdm.auto import tqdm  # slow to import
+
+            self._bar = tqdm(total=self._n_epochs, unit="epoch")
 
         def report(epoch, losses, weights):
             self._show(epoch, losses)

@@ -1,0 +1,64 @@
+"""A fit that fails leaves the estimator as it was, a warning that is an error included."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
+
+from helpers import assert_same, make_transformer
+from sklearn_lstmae import LSTMAutoencoderClassifier, LSTMAutoencoderDetector
+
+X = np.random.default_rng(0).normal(size=(24, 6, 2)).astype(np.float32)
+WAVES = np.sin(np.arange(6) + np.arange(24)[:, np.newaxis])
+Y = np.arange(24) % 2
+IDLE = {"learning_rate": 1e-9}  # learns nothing
+FALLING = {"early_stopping": True, "learning_rate": 0.01, "epochs": 20, "batch_size": 8}
+
+
+def make_detector(**parameters):
+    frozen = FrozenEstimator(make_transformer().fit(X))
+    return LSTMAutoencoderDetector(frozen, random_state=0, **parameters)
+
+
+def make_classifier(autoencoder=None, **parameters):
+    frozen = FrozenEstimator(make_transformer().fit(X))
+    return LSTMAutoencoderClassifier(
+        autoencoder or frozen, epochs=2, **{"random_state": 0} | parameters
+    )
+
+
+FITS = {
+    "transformer": (make_transformer, IDLE, None, "no better than predicting each feature's mean"),
+    "not stopped": (make_transformer, FALLING, None, "validation loss was still falling"),
+    "classifier": (make_classifier, {"learning_rate": 30.0}, Y, "no better than predicting how often"),
+    "pre-training": (
+        lambda **nested: make_classifier(make_transformer(**nested)), IDLE, Y, "feature's mean",
+    ),
+    "detector": (
+        lambda **nested: LSTMAutoencoderDetector(make_transformer(**nested)), IDLE, None, "mean",
+    ),
+    "detector of few": (
+        make_detector, {"threshold": "conformal", "contamination": 1e-3}, None, "no p-value",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", FITS)
+@pytest.mark.parametrize("is_fitted", [True, False], ids=["fitted", "not fitted"])
+def test_a_warning_that_is_an_error_keeps_the_model(is_fitted, name):
+    make, parameters, y, message = FITS[name]
+    sequences = WAVES if name == "not stopped" else X
+    model = make(**parameters)
+    if is_fitted:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.fit(sequences, y)
+    before = dict(vars(model))
+    with pytest.raises((ConvergenceWarning, UserWarning), match=message):
+        model.fit(2 * sequences, y)
+    assert vars(model).keys() == before.keys()
+    assert_same(vars(model), before)
+    assert all(vars(model)[key] is value for key, value in before.items())
