@@ -446,10 +446,15 @@ def test_until_needs_steps(conditional):
         conditional.forecast(CUBE, until=lambda step: True)
 
 
-@pytest.mark.parametrize("steps", [0, -1, True, 2.5, "2", [2]])
-def test_steps_that_are_no_count_are_refused(conditional, steps):
-    with pytest.raises(ValueError, match="steps must be an int of at least 1"):
-        conditional.forecast(CUBE, steps=steps)
+@pytest.mark.parametrize("until", [None, bool])
+@pytest.mark.parametrize(
+    "steps", [0, -1, True, 2.5, "2", [2], 2**31, 2**63, 10**30, np.uint64(2**63)]
+)
+def test_steps_that_are_no_count_are_refused(conditional, steps, until):
+    with pytest.raises(
+        ValueError, match="steps must be an int of at least 1 and at most 2147483647"
+    ):
+        conditional.forecast(CUBE, steps=steps, until=until)
 
 
 def test_a_forecast_needs_a_fit():

@@ -470,7 +470,7 @@ REFUSED = {
     "bidirectional": [2, "yes", None],
     "bottleneck": ["state", None, 1],
     "pooling": ["max", None],
-    "summary_weight": [-0.1, INF, NAN, "0", None],
+    "summary_weight": [-0.1, 1e39, 10**400, INF, NAN, "0", None],
     "objective": ["forecast", None],
     "horizon": [0, -1, 2.5, "3", True, NAN],
     "prediction_weight": [0.0, 1.0, -0.1, NAN, "0.5", None],
@@ -479,16 +479,16 @@ REFUSED = {
     "decoder_start": ["output", None],
     "time_encoding": [2, None],
     "dropout": [-0.1, 1.0, 1, NAN, "0", None],
-    "noise": [-0.1, INF, NAN, "0", None],
-    "kl_weight": [-0.1, INF, NAN, "0", None],
+    "noise": [-0.1, 1e300, INF, NAN, "0", None],
+    "kl_weight": [-0.1, 1e300, INF, NAN, "0", None],
     "activation": ["sigmoid", None, len],
     "loss": ["rmse", None, len],
     "append_states": [2, "yes", None],
     "scaling": ["minmax", True, 1],
     "missing": ["fill", None, NAN],
     "optimizer": ["adamw2", None, "Adam"],
-    "learning_rate": [0, -1, NAN, INF, "fast", None],
-    "clipnorm": [0, -1.0, NAN, INF, "1"],
+    "learning_rate": [0, -1, 1e300, 10**400, NAN, INF, "fast", None],
+    "clipnorm": [0, -1.0, 1e300, NAN, INF, "1"],
     "epochs": COUNTS,
     "batch_size": [*COUNTS, "8"],
     "early_stopping": [2, "yes", None],
@@ -518,6 +518,33 @@ def test_what_a_parameter_refuses(name, value):
     with pytest.raises(InvalidParameterError, match=message):
         model.fit("not even data")
     assert vars(model) == before
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        {"latent_dim": 10**9},
+        {"latent_dim": 2**63},
+        {"hidden_units": (10**5,)},
+        {"patch_size": 10**9},
+        {"patch_size": 10**30},
+    ],
+    ids=repr,
+)
+def test_a_network_that_is_too_large_is_refused_before_it_is_made(size):
+    [value] = size.values()
+    message = (
+        rf"latent_dim=.*{re.escape(str(value))}.* weights, but at most 2147483647 can be trained"
+    )
+    with pytest.raises(ValueError, match=message):
+        make(**size).fit(X)
+
+
+@pytest.mark.parametrize("clipnorm", [1e19, 1e30, 3e38])
+def test_a_norm_that_no_gradient_has_clips_nothing(clipnorm):
+    unclipped = make(clipnorm=None, kl_weight=1e3).fit(X)
+    clipped = make(clipnorm=clipnorm, kl_weight=1e3).fit(X)
+    assert_allclose(flat(clipped), flat(unclipped), rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize(

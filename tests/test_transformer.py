@@ -389,9 +389,19 @@ def test_codes_that_transform_would_not_return_are_refused(cube_model, Z, match)
         cube_model.inverse_transform(Z)
 
 
-@pytest.mark.parametrize("lengths", [0, -1, 2.5, "3", True, [1, 0, 2], [[1, 2, 3]], [1.0, 2, 3]])
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        *(0, -1, 2.5, "3", True, [1, 0, 2], [[1, 2, 3]], [1.0, 2, 3]),
+        *(2**31, 2**63, 10**30, [1, 2**63, 1], np.full(3, 2**64 - 1, np.uint64)),
+    ],
+    ids=repr,
+)
 def test_lengths_that_are_not_counts_are_refused(cube_model, lengths):
-    with pytest.raises(ValueError, match="lengths must be an int or a 1-D array of ints"):
+    message = (
+        "lengths must be an int or a 1-D array of ints, each at least 1 and at most 2147483647"
+    )
+    with pytest.raises(ValueError, match=message):
         cube_model.inverse_transform(np.ones((3, 2)), lengths=lengths)
 
 

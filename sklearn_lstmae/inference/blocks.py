@@ -125,7 +125,8 @@ def on_one_thread(function):
 
 def _side_by_side(threads, function, arguments):
     """[function(*each) for each in arguments], each in a thread that is limited, too."""
-    lock, is_over = threading.Lock(), []
+    lock = threading.Lock()
+    is_over: list[bool] = []
 
     def run(*each):
         with lock:  # after an interrupt a thread may begin when the turn is over

@@ -22,7 +22,10 @@ def _without_start_up_noise():
     ``sys.stderr`` stay as they are, and need not be open: lines that Python code writes meanwhile,
     in any thread or child process, do not come this way.
     """
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if sys.platform != "linux":
+        yield
+        return
+    library = ctypes.CDLL(None)
     if not hasattr(library, "gnu_get_libc_version"):
         yield
         return
@@ -58,8 +61,9 @@ def _import_keras():
         backend = keras.config.backend()
     except (ImportError, ValueError) as error:  # the backend is missing, or Keras does not know it
         failure = error
-        if not backend and getattr(error, "name", None) in _OTHER_BACKENDS:
-            backend = error.name  # from Keras' configuration file
+        missing = getattr(error, "name", None)
+        if not backend and missing in _OTHER_BACKENDS:
+            backend = missing  # from Keras' configuration file
         if backend in (None, "", "tensorflow"):
             raise
     if backend != "tensorflow":

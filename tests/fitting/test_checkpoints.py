@@ -441,6 +441,40 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_training(tmp_path, mo
         make(tmp_path / "read-only").fit("not even data")
 
 
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [("ftruncate", checkpointing.LOCK), ("write", checkpointing.LOCK), ("TemporaryFile", "run")],
+)
+def test_a_full_disk_names_the_path_before_training(function, name, tmp_path, monkeypatch):
+    """The system does not, where it is a descriptor that is written to."""
+    model = make(tmp_path / "run")
+
+    def fail(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    module = checkpointing.tempfile if function == "TemporaryFile" else checkpointing.os
+    with monkeypatch.context() as patch:
+        patch.setattr(module, function, fail)
+        with pytest.raises(
+            OSError, match=rf"No space left on device: '{tmp_path}.*{name}'"
+        ) as caught:
+            model.fit("not even data")
+    assert caught.value.errno == errno.ENOSPC
+    with open_checkpoints(tmp_path / "run"):  # the lock is free
+        pass
+
+
+def test_an_error_of_what_is_fitted_is_not_one_of_the_folder(tmp_path):
+    class Lazy:
+        shape = (24, 6, 2)
+
+        def __getitem__(self, rows):
+            raise OSError(errno.EIO, "Input/output error", "data.h5")
+
+    with pytest.raises(OSError, match=r"Input/output error: 'data.h5'"):
+        make(tmp_path).fit(Lazy())
+
+
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_folder_is_told_before_training(tmp_path):
     tmp_path.chmod(0o500)

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_lstmae.inference.coder import Coder
@@ -603,6 +604,51 @@ def test_learning_rates_reach_the_peak_and_end_near_zero():
     assert rates.max() > 0.099
     assert rates[-1] < 1e-5
     assert_allclose(learning_rates(1.0, 50), 10 * learning_rates(0.1, 50), rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 100, 1023, 5000])
+@pytest.mark.parametrize("size", [1, 7, 1024])
+def test_learning_rates_of_parts_are_those_of_the_whole(size, n_steps):
+    """To the bit."""
+    parts = [
+        learning_rates(0.003, n_steps, start, min(start + size, n_steps))
+        for start in range(0, n_steps, size)
+    ]
+    assert_array_equal(np.concatenate(parts), learning_rates(0.003, n_steps))
+
+
+def test_memory_does_not_grow_with_the_epochs_that_are_planned(
+    architecture, reader, validation, make_plan
+):
+    """Of 10**30 epochs no array of rates could be made."""
+    plan = make_plan(epochs=10**30, patience=1, learning_rate=1.0)
+    trained = learn(architecture, plan, reader, validation)
+    assert 1 < trained.n_epochs < 50
+    assert np.isfinite(trained.history["loss"]).all()
+
+
+@pytest.mark.parametrize("place", ["the weights", "the first epoch", "a later epoch"])
+def test_too_little_memory_is_told_with_what_decides_on_it(
+    place, architecture, reader, make_plan, monkeypatch
+):
+    oom = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating\nmore lines")
+    error = MemoryError("Unable to allocate 9 GiB") if place == "the weights" else oom
+
+    def fail(*_, **__):
+        raise error
+
+    def fail_later(*_):
+        monkeypatch.setattr(training.Run, "advance", fail)
+
+    if place == "the weights":
+        monkeypatch.setattr(training, "initial_weights", fail)
+    elif place == "the first epoch":
+        monkeypatch.setattr(training.Run, "advance", fail)
+    message = (
+        r"needs more memory than .* latent_dim, hidden_units or batch_size, .* \((Un|OOM).*\)$"
+    )
+    with pytest.raises(MemoryError, match=message):
+        learn(architecture, make_plan(), reader, report=fail_later)
 
 
 ORDERS = {"equal": np.full(23, 7), "ragged": np.random.default_rng(0).integers(1, 40, size=23)}
