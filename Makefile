@@ -4,12 +4,13 @@ WORKERS ?= 2
 VENV    := .venv
 BENCH   := .venv-bench
 QUALITY := .venv-quality
+OLDEST  := .venv-oldest
 INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help test test-fast demo lint format bench bench-quality bench-anomaly bench-variants bench-labels clean
+.PHONY: help test test-fast test-oldest demo lint format bench bench-quality bench-anomaly bench-variants bench-labels clean
 
 help:
-	@echo "make test | test-fast | demo | lint | format | clean"
+	@echo "make test | test-fast | test-oldest | demo | lint | format | clean"
 	@echo "make bench | bench-quality | bench-anomaly | bench-variants | bench-labels"
 
 # worksteal keeps tests of one file on one worker as long as both are busy, so that compiled
@@ -20,6 +21,14 @@ test: $(VENV)/test.stamp
 # A test is skipped as soon as it imports TensorFlow; conftest.py says how.
 test-fast: $(VENV)/test.stamp
 	$(VENV)/bin/python -m pytest -n $(WORKERS) --dist worksteal --without-tensorflow -r fE
+
+# Python 3.11 and the oldest versions that pyproject.toml declares. All that needs no TensorFlow,
+# then what depends on its version and on those of Keras, scikeras and ONNX.
+test-oldest: $(OLDEST)/test.stamp
+	$(OLDEST)/bin/python -m pytest -n $(WORKERS) --dist worksteal --without-tensorflow -r fE
+	$(OLDEST)/bin/python -m pytest -n $(WORKERS) --dist worksteal tests/test_keras_models.py \
+		tests/test_transformer.py tests/network/test_in_keras.py tests/network/test_in_onnx.py \
+		tests/network/test_tensorflow.py tests/training/test_steps.py
 
 demo: $(VENV)/plot.stamp
 	$(VENV)/bin/python examples/plot_digits.py
@@ -64,6 +73,11 @@ $(VENV)/plot.stamp: pyproject.toml | $(VENV)/bin/pip
 $(VENV)/test.stamp: pyproject.toml | $(VENV)/bin/pip
 	$(VENV)/bin/python $(INSTALL) ".[test]"
 	touch $(VENV)/plot.stamp $@
+
+$(OLDEST)/bin/pip: PYTHON := python3.11
+$(OLDEST)/test.stamp: pyproject.toml tests/oldest.txt | $(OLDEST)/bin/pip
+	$(OLDEST)/bin/python $(INSTALL) ".[test]" --constraint tests/oldest.txt
+	touch $@
 
 $(BENCH)/bench.stamp: pyproject.toml | $(BENCH)/bin/pip
 	$(BENCH)/bin/python $(INSTALL) ".[bench]"

@@ -1,7 +1,7 @@
 """The private names of scikit-learn that this package uses, each imported here and only here.
 
 scikit-learn may move a private name in any minor release; then this file changes and nothing else.
-All of them exist from scikit-learn 1.6 on, the oldest version that is supported.
+All of them exist from scikit-learn 1.7 on, the oldest version that is supported.
 """
 
 from numbers import Integral, Real

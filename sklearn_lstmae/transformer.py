@@ -294,6 +294,10 @@ class LSTMAutoencoderTransformer(
     (``TF_NUM_INTRAOP_THREADS``) for both; joblib's worker processes use as many as joblib gives
     them.
 
+    An array of shape (N, T, F) that stays where it is, as a memory map or a dataset of h5py does,
+    is read block by block, from several threads at once. Reading it may call methods of fitted
+    estimators.
+
     There is no ``sample_weight``: training by minibatches cannot make a weight of 2 equal a
     repeated sample, as scikit-learn demands.
 

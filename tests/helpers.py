@@ -6,9 +6,14 @@ import textwrap
 
 import numpy as np
 import pandas as pd
+import pytest
 from numpy.testing import assert_array_equal
 
 from sklearn_lstmae import LSTMAutoencoderTransformer
+
+needs_numpy_2 = pytest.mark.skipif(
+    int(np.__version__.split(".")[0]) < 2, reason="a pickle that NumPy 2 wrote"
+)
 
 SMALL = {"latent_dim": 2, "hidden_units": (4,), "epochs": 2, "random_state": 0}
 

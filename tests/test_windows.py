@@ -8,11 +8,13 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
+from helpers import needs_numpy_2
 from sklearn_lstmae import LSTMAutoencoderTransformer, WindowSplit, sliding_windows, unwind
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
 
+@needs_numpy_2
 @pytest.mark.filterwarnings("ignore:LSTMAutoencoderTransformer was pickled with:UserWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
 def test_an_old_pickle_of_a_search_splits_as_before():
@@ -26,6 +28,7 @@ def test_an_old_pickle_of_a_search_splits_as_before():
         assert_array_equal(result, record)
 
 
+@needs_numpy_2
 @pytest.mark.filterwarnings("ignore:LSTMAutoencoderTransformer was pickled with:UserWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
 @pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.pickle")), ids=lambda path: path.stem)

@@ -125,12 +125,11 @@ def on_one_thread(function):
 
 def _side_by_side(threads, function, arguments):
     """[function(*each) for each in arguments], each in a thread that is limited, too."""
-    lock = threading.Lock()
-    is_over: list[bool] = []
+    lock, is_over = threading.Lock(), threading.Event()
 
     def run(*each):
         with lock:  # after an interrupt a thread may begin when the turn is over
-            if is_over:
+            if is_over.is_set():
                 return None
             _one_thread()
         return function(*each)
@@ -145,7 +144,7 @@ def _side_by_side(threads, function, arguments):
             future.cancel()
         wait(futures)
         with lock:
-            is_over.append(True)
+            is_over.set()
 
 
 @cache

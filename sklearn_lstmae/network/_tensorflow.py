@@ -22,11 +22,7 @@ def _without_start_up_noise():
     ``sys.stderr`` stay as they are, and need not be open: lines that Python code writes meanwhile,
     in any thread or child process, do not come this way.
     """
-    if sys.platform != "linux":
-        yield
-        return
-    library = ctypes.CDLL(None)
-    if not hasattr(library, "gnu_get_libc_version"):
+    if sys.platform != "linux" or not hasattr(library := ctypes.CDLL(None), "gnu_get_libc_version"):
         yield
         return
     library.open_memstream.restype = ctypes.c_void_p
@@ -60,8 +56,7 @@ def _import_keras():
 
         backend = keras.config.backend()
     except (ImportError, ValueError) as error:  # the backend is missing, or Keras does not know it
-        failure = error
-        missing = getattr(error, "name", None)
+        failure, missing = error, getattr(error, "name", None)
         if not backend and missing in _OTHER_BACKENDS:
             backend = missing  # from Keras' configuration file
         if backend in (None, "", "tensorflow"):

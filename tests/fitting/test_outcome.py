@@ -32,7 +32,7 @@ def make_classifier(autoencoder=None, **parameters):
 FITS = {
     "transformer": (make_transformer, IDLE, None, "no better than predicting each feature's mean"),
     "not stopped": (make_transformer, FALLING, None, "validation loss was still falling"),
-    "classifier": (make_classifier, {"learning_rate": 30.0}, Y, "than predicting how often"),
+    "classifier": (make_classifier, {"learning_rate": 30.0}, Y, "better than predicting how often"),
     "pre-training": (
         lambda **nested: make_classifier(make_transformer(**nested)), IDLE, Y, "feature's mean",
     ),

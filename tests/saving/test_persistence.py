@@ -25,6 +25,7 @@ from sklearn.model_selection import KFold
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from helpers import needs_numpy_2
 from sklearn_lstmae import (
     LSTMAutoencoderClassifier,
     LSTMAutoencoderDetector,
@@ -690,6 +691,7 @@ def test_a_package_that_is_not_installed_has_no_version():
     assert _versions._installed("no package has this name") is None
 
 
+@needs_numpy_2
 @pytest.mark.filterwarnings("ignore:LSTMAutoencoderTransformer was pickled with:UserWarning")
 def test_an_old_pickle_gives_the_same_codes():
     loaded = pickle.loads((FIXTURES / "transformer-1.pickle").read_bytes())
