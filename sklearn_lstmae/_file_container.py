@@ -18,6 +18,7 @@ Checksums find accidents, not malice, so a reader believes nothing that it has n
 """
 
 import contextlib
+import errno
 import hashlib
 import io
 import json
@@ -285,6 +286,7 @@ def _replace(
     target: str, parts: Iterable[bytes | memoryview], verify: Callable[[BinaryIO], None]
 ) -> None:
     """Make a file of parts. Whatever happens, ``target`` is the old file or the new one."""
+    _check_replaceable(target)
     folder = os.path.dirname(target)
     temporary = os.path.join(folder, f".sklearn_lstmae-{secrets.token_hex(8)}.tmp")
     try:
@@ -307,6 +309,18 @@ def _replace(
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _check_replaceable(target: str) -> None:
+    """Raise OSError if something is there that must not be replaced."""
+    if not os.path.exists(target):
+        return
+    if os.path.isdir(target):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not os.path.isfile(target):  # a device, a pipe, a socket
+        raise OSError(errno.EINVAL, "Not a regular file, so it is not replaced")
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 # Reading ---------------------------------------------------------------------------------

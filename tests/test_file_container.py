@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -543,3 +544,36 @@ def test_a_part_with_other_keys_is_refused(content, message):
     container.check_keys({"a": 1, "b": None}, {"a", "b"}, "part")
     with pytest.raises(ValueError, match=message):
         container.check_keys(content, {"a", "b"}, "part")
+
+
+def make_pipe(path):
+    os.mkfifo(path)
+
+
+def make_socket(path):
+    with socket.socket(socket.AF_UNIX) as end:
+        end.bind(str(path))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such files")
+@pytest.mark.parametrize(
+    "make", [make_pipe, make_socket, lambda path: path.symlink_to("/dev/null")]
+)
+def test_only_regular_files_are_replaced(make, tmp_path):
+    path = tmp_path / "file"
+    make(path)
+    before = os.stat(path)
+    with pytest.raises(OSError, match=r"Not a regular file, so it is not replaced: .*file"):
+        container.write(path, "model", {}, {})
+    assert os.stat(path) == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name == "posix" and os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_file_is_not_replaced(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("mine")
+    path.chmod(0o400)
+    with pytest.raises(PermissionError, match="file"):
+        container.write(path, "model", {}, {})
+    assert path.read_text() == "mine"

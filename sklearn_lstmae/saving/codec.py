@@ -19,6 +19,10 @@ from sklearn_lstmae.fitting.in_one_step import snapshot
 
 SCALARS = (np.bool_, np.integer, np.float16, np.float32, np.float64, np.str_)
 STRINGS = {"U": str, "O": object}  # kind of the dtype of an array of strings -> dtype
+# Padding of arrays of strings, in bytes, that a file may ask for besides ten times its own size.
+PADDING = 2**24
+# Estimators of this package within each other: a detector holds a FrozenEstimator of a transformer.
+NESTED = 8
 # The dtypes of times and of differences between them: a unit and how many of it are one step.
 TIMES = re.compile(r"<[mM]8(\[\d{0,9}(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?")
 # Last part of the name of a value that cannot be saved -> what to do.
@@ -147,6 +151,7 @@ class Reader:
         self._arrays = arrays
         self._estimators = estimators
         self.unused = set(arrays)
+        self._padding, self._n_nested = PADDING, 0
 
     def decode(self, code, where):
         """Inverse of `Writer.encode`."""
@@ -175,8 +180,20 @@ class Reader:
             case {"kind": str(kind), "items": list(items), **rest} if (
                 not rest and kind in STRINGS and all(isinstance(item, str) for item in items)
             ):
+                if kind == "U":
+                    self._check_padding(items, where)
                 return np.array(items, dtype=STRINGS[kind])
         raise ValueError(f"field {where!r} is no array of strings: {content!r:.200}.")
+
+    def _check_padding(self, items, where):
+        """Raise, before memory is taken, if strings would take much more of it than the file."""
+        n_bytes = 4 * len(items) * max(map(len, items), default=0)
+        self._padding -= max(0, n_bytes - 10 * sum(map(len, items)))
+        if self._padding < 0:
+            raise ValueError(
+                f"field {where!r}: {len(items)} strings, the longest of {max(map(len, items))} "
+                "characters, need far more memory than the file has bytes."
+            )
 
     def _array(self, name, where):
         if not isinstance(name, str) or name not in self._arrays:
@@ -203,10 +220,14 @@ class Reader:
             raise ValueError(
                 f"field '{where}.class' is {name!r:.200}, not one of {sorted(classes)}."
             )
+        self._n_nested += 1
+        if self._n_nested > NESTED:
+            raise ValueError(f"field {where!r:.200}: more than {NESTED} estimators in each other.")
         parameters, attributes = (
             self.decode({"dict": content[part]}, f"{where}.{part}")
             for part in ("parameters", "attributes")
         )
+        self._n_nested -= 1
         _check_attributes(classes[name], self._estimators, attributes, where)
         return _make_estimator(classes[name], parameters, attributes, where)
 

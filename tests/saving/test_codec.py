@@ -223,3 +223,24 @@ def test_an_untrue_code_is_refused_naming_the_field(message, change):
     with pytest.raises(ValueError, match=message):
         Reader(writer.arrays, ESTIMATORS).decode(whole["model"], "model")
     assert set(sys.modules) == modules
+
+
+@pytest.mark.parametrize("n_arrays", [1, 40])
+def test_strings_that_need_far_more_memory_than_the_file_are_refused(n_arrays):
+    items = ["a" * (8_000_000 // n_arrays), *[""] * 12500]
+    code = [{"strings": {"kind": "U", "items": items}}] * n_arrays
+    with pytest.raises(ValueError, match=r"field 'x\[\d+\]': 12501 strings, the longest of \d+"):
+        Reader({}, {}).decode(code, "x")
+    names = {"strings": {"kind": "U", "items": [f"feature {i}" for i in range(5000)]}}
+    assert len(Reader({}, {}).decode(names, "x")) == 5000
+
+
+def test_estimators_that_hold_each_other_without_end_are_refused():
+    from sklearn_lstmae.saving.persistence import ESTIMATORS
+
+    code = {"class": "FrozenEstimator", "parameters": {"estimator": 3}, "attributes": {}}
+    for _ in range(30):
+        inner = {"estimator": code}
+        code = {"class": "FrozenEstimator", "parameters": {"estimator": inner}, "attributes": {}}
+    with pytest.raises(ValueError, match="more than 8 estimators in each other"):
+        Reader({}, ESTIMATORS).decode({"estimator": code}, "model")
