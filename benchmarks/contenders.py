@@ -37,6 +37,7 @@ class Ours:
             activation=job.activation,
             scaling=None,
             clipnorm=None,
+            summary_weight=0.0,
             learning_rate=job.learning_rate,
             epochs=job.epochs,
             batch_size=job.batch_size,

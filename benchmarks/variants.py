@@ -91,7 +91,12 @@ def trial(network, variant, seed, size):
         random_state=seed,
     )
     model = LSTMAutoencoderTransformer(
-        size.latent_dim, patch_size=1, scaling=None, epochs=size.epochs, random_state=seed
+        size.latent_dim,
+        patch_size=1,
+        summary_weight=0.0,
+        scaling=None,
+        epochs=size.epochs,
+        random_state=seed,
     ).set_params(**NETWORKS[network], **VARIANTS[variant])
     # Who only rebuilds is given just what the others' encoders see.
     seen = films[:, :PAST] if model.objective == "reconstruct" else films

@@ -81,8 +81,8 @@ class LSTMAutoencoderTransformer(
         "dense": a linear layer over the pooled outputs of the encoder. Otherwise one more LSTM
         of ``latent_dim`` units, one way, whose last hidden state, cell state or both (2 L
         columns) are the code; the decoder then begins with an LSTM of ``latent_dim`` units.
-        ``hidden_units=()`` with "hidden", ``decoder_start="input"``, ``time_encoding=False`` and
-        ``reverse_target=False`` is the network of most tutorials.
+        ``hidden_units=()`` with "hidden", ``decoder_start="input"``, ``time_encoding=False``,
+        ``reverse_target=False`` and ``summary_weight=0`` is the network of most tutorials.
 
     pooling : {"last", "mean", "last_mean", "all"}, default="last_mean"
         Input of a dense bottleneck: the last outputs of the encoder, their mean over the frames of
@@ -257,7 +257,7 @@ class LSTMAutoencoderTransformer(
     mean_, scale_ : ndarray of shape (F,)
         Mean and deviation of the observed values of ``fit``, feature by feature, as
         ``scaling="feature"`` uses them. The deviation of a feature that is constant up to rounding
-        counts as at least 1, as in `sklearn.preprocessing.StandardScaler`. With
+        counts as at least 1. With
         ``scaling="sequence"``, ``scale_`` is what the deviation of a constant sequence counts as:
         a tenth of the smallest deviation of a sequence of ``fit`` that is not constant, 1 if all
         are. It is 1 with None.
@@ -539,7 +539,6 @@ class LSTMAutoencoderTransformer(
             report.finish(vars(learner))
         return self
 
-    @of_one_model
     def transform(self, X):
         """Encode sequences.
 
@@ -837,6 +836,12 @@ class LSTMAutoencoderTransformer(
                 f"{type(self).__name__} has learned to decode: choose its objective accordingly."
             )
         return tasks[0] if task is None else task
+
+
+# scikit-learn's `set_output` wraps `transform`, and names its columns afterwards: of one model.
+LSTMAutoencoderTransformer.transform = of_one_model(  # type: ignore[method-assign]
+    LSTMAutoencoderTransformer.transform
+)
 
 
 class OptionalAutoencoderMixin:

@@ -118,7 +118,7 @@ def test_losses_of_a_fit_remain_those_of_the_decoders():
 
 
 def test_nothing_of_it_is_left_after_fit(tmp_path):
-    plain, other = make().fit(X), make(summary_weight=1.0).fit(X)
+    plain, other = make(summary_weight=0.0).fit(X), make(summary_weight=1.0).fit(X)
     assert [w.shape for w in plain.weights_] == [w.shape for w in other.weights_]
     assert vars(plain).keys() == vars(other).keys()
     assert plain.configuration_ == other.configuration_
@@ -227,7 +227,7 @@ def test_a_summary_that_does_not_fit_is_refused(damage, tmp_path):
 
 
 def test_a_state_of_before_summaries_goes_on(tmp_path):
-    model = make().partial_fit(X)
+    model = make(summary_weight=0.0).partial_fit(X)
     del model.optimizer_state_["head"], model.optimizer_state_["summary"]
     save(model, tmp_path / "model")
     loaded = load(tmp_path / "model")

@@ -47,8 +47,9 @@ class Goal:
 
     def describe(self):
         """One line."""
-        of_rival = "" if self.measure == self.rival_measure else f"{self.rival_measure} of "
-        return f"{self.measure} of {self.contender}, {self.lead:+.2f} to {of_rival}{self.rival}"
+        of_rival = "that" if self.measure == self.rival_measure else self.rival_measure
+        lead = f"at most {-self.lead:g} below" if self.lead < 0 else f"{self.lead:g} above"
+        return f"mean {self.measure} of {self.contender} {lead} {of_rival} of {self.rival}"
 
 
 GOALS = [

@@ -283,9 +283,12 @@ def test_the_goals_of_quality(values, missed):
 
 
 def test_a_goal_names_both_contenders_and_measures():
-    assert measures.GOALS[0].describe() == "accuracy of ours, +0.03 to catch22"
+    assert measures.GOALS[0].describe() == "mean accuracy of ours 0.03 above that of catch22"
     descriptions = [goal.describe() for goal in measures.GOALS]
-    assert "accuracy of ours, states, -0.01 to accuracy, ridge of MiniRocket" in descriptions
+    assert (
+        "mean accuracy of ours, states at most 0.01 below accuracy, ridge of MiniRocket"
+        in descriptions
+    )
 
 
 def test_what_is_kept_is_not_measured_again(tmp_path):

@@ -32,16 +32,15 @@ def learning_aside(estimator):
 
     If an exception is raised within, the estimator stays as it is.
     """
-    before = dict(vars(estimator))
     learner = object.__new__(type(estimator))
-    learner.__dict__ = dict(before)
+    learner.__dict__ = dict(vars(estimator))
     yield learner
-    learned = {
-        name: value
-        for name, value in vars(learner).items()
-        if name not in before or value is not before[name]
-    }
     # What others have set since then, such as a parameter, stays.
-    forgotten = before.keys() - vars(learner).keys()
-    kept = {name: value for name, value in vars(estimator).items() if name not in forgotten}
+    kept = {name: value for name, value in vars(estimator).items() if not _is_fitted(name)}
+    learned = {name: value for name, value in vars(learner).items() if _is_fitted(name)}
     estimator.__dict__ = kept | learned
+
+
+def _is_fitted(name):
+    """Whether a fit makes the attribute of this name."""
+    return name.endswith("_") and not name.startswith("_")

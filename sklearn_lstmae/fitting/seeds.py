@@ -20,12 +20,6 @@ def split_rows(n_rows, validation_fraction, seed, classes=None):
     # Imported here since model_selection is slow to import and most fits do not need it.
     from sklearn.model_selection import train_test_split
 
-    if math.ceil(validation_fraction * n_rows) >= n_rows:
-        raise ValueError(
-            f"early_stopping=True with validation_fraction={validation_fraction!r}, rounded up, "
-            f"sets all sequences aside (n_samples={n_rows}) and leaves none to learn from: pass "
-            "more sequences, choose a smaller validation_fraction, or set early_stopping=False."
-        )
     parts = train_test_split(
         np.arange(n_rows), test_size=validation_fraction, random_state=seed, stratify=classes
     )

@@ -29,6 +29,9 @@ def _without_start_up_noise():
     text, size = ctypes.c_char_p(), ctypes.c_size_t()
     # Never closed, since another thread may still write to it.
     stream = library.open_memstream(ctypes.byref(text), ctypes.byref(size))
+    if stream is None:  # no memory
+        yield
+        return
     stderr = ctypes.c_void_p.in_dll(library, "stderr")
     original = stderr.value
     try:

@@ -17,7 +17,7 @@ EPS = np.finfo(np.float64).eps
 CONSTANT_SHARE = 0.1
 
 # Rounding grows with the number of values, up to so many: sums lose no digits here, and beyond
-# that a change of 1 on a level of 1e9 would count as rounding.
+# that a change of 1 on a level of 1e11 would count as rounding.
 MOST_ROUNDED = 2**17
 
 # The bound of `is_rounding` for float32 values, in which half a step outweighs any number of sums.
@@ -179,7 +179,8 @@ def scaling_of(kind: str | None, moments: Moments) -> Scaling:
 
 def least_deviation(scaling: Scaling) -> np.ndarray:
     """`Moments.least` of the sequences that a scaling by sequence was made of: (F,)."""
-    return scaling.scale / CONSTANT_SHARE
+    # The scale is 1 where there is none; a least deviation of 10 cannot be told from that.
+    return np.where(scaling.scale == 1, np.inf, scaling.scale / CONSTANT_SHARE)
 
 
 def is_rounding(

@@ -87,6 +87,15 @@ def test_a_snapshot_is_of_the_same_class_and_costs_no_copy():
     assert vars(snapshot(model)) is vars(model)
 
 
+def test_of_two_fits_at_once_the_last_to_end_counts_as_a_whole():
+    model = Model(3)
+    with learning_aside(model) as first:
+        first.first_, first.second_, first.only_first_ = 1, 1, 1
+        with learning_aside(model) as second:
+            second.first_, second.second_, second.only_second_ = 2, 3, 2
+    assert vars(model) == {"value": 3, "first_": 1, "second_": 1, "only_first_": 1}
+
+
 # Estimators ------------------------------------------------------------------------------
 
 
@@ -144,6 +153,23 @@ def test_a_reader_during_a_refit_gets_the_old_answer_or_the_new_one(case):
     assert not np.array_equal(old, new)
     assert len(answers) > 3
     assert all(np.array_equal(each, old) or np.array_equal(each, new) for each in answers)
+
+
+def test_named_columns_are_of_the_model_that_computed_them():
+    model = make_transformer(scaling="sequence").set_output(transform="pandas").fit(X)
+    expected = model.transform(X)
+
+    class Refitting:
+        """Data during whose reading the model is fitted anew, to more features."""
+
+        def __array__(self, dtype=None, copy=None):
+            model.fit(OTHER)
+            return X
+
+    table = model.transform(Refitting())
+    assert model.n_features_in_ == 3
+    assert_array_equal(table, expected)
+    assert list(table.columns) == list(expected.columns)
 
 
 COPIES = {
