@@ -31,7 +31,8 @@ from sklearn_lstmae import LSTMAutoencoderTransformer, load, save
 
 folder = TemporaryDirectory()
 path = Path(folder.name) / "old.lstmae"
-save(LSTMAutoencoderTransformer(latent_dim=8, epochs=40, random_state=0).fit(old), path)
+parameters = {"latent_dim": 8, "summary_weight": 0, "random_state": 0}  # only reconstruction counts
+save(LSTMAutoencoderTransformer(epochs=40, **parameters).fit(old), path)
 
 # %%
 # With ``warm_start=True``, ``fit`` begins with the weights that there are. Level and gain are
@@ -50,7 +51,7 @@ print(f"Model of the old machine, as it is: {explained(load(path)):8.2f}")
 sizes = [5, 10, 20, 40]
 shares, first = {"new machine only": [], "warm start": []}, {}
 for size in sizes:
-    fresh = LSTMAutoencoderTransformer(latent_dim=8, epochs=120, random_state=0)
+    fresh = LSTMAutoencoderTransformer(epochs=120, **parameters)
     warm = load(path).set_params(warm_start=True, learning_rate=1e-3)
     for (name, found), model in zip(shares.items(), (fresh, warm), strict=True):
         found.append(explained(model.fit(new_train[:size])))
