@@ -76,7 +76,10 @@ figure, axes = plt.subplot_mosaic(
     layout="constrained",
 )
 names = [f"kind {kind}" for kind in kinds]
-inputs = {"raw": (FunctionTransformer(), flat), "code": (autoencoders[scores.index(min(scores))], X)}
+inputs = {
+    "raw": (FunctionTransformer(), flat),
+    "code": (autoencoders[scores.index(min(scores))], X),
+}
 displays = {}
 for name, (transformer, sequences) in inputs.items():
     numbers = cluster(transformer.transform(sequences))
