@@ -113,7 +113,7 @@ def on_one_thread(function):
     with _turn:
         limit = _blas().limit()  # knows what there was
         try:
-            _one_thread()
+            _one_thread(limit)
             return function()
         finally:
             try:
@@ -125,11 +125,10 @@ def on_one_thread(function):
 
 def _side_by_side(threads, function, arguments):
     """[function(*each) for each in arguments], each in a thread that is limited, too."""
-    lock, is_over = threading.Lock(), threading.Event()
 
     def run(*each):
-        with lock:  # after an interrupt a thread may begin when the turn is over
-            if is_over.is_set():
+        with _setting:
+            if not _in_force:  # it begins when an interrupt has ended the turn
                 return None
             _one_thread()
         return function(*each)
@@ -143,8 +142,6 @@ def _side_by_side(threads, function, arguments):
         for future in futures:
             future.cancel()
         wait(futures)
-        with lock:
-            is_over.set()
 
 
 @cache
@@ -152,20 +149,36 @@ def _blas():
     return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
 
-def _one_thread():
-    _blas().limit(limits=1)
+def _one_thread(limit=None):
+    """Set the limit; ``limit`` is what a turn that begins has to lift."""
+    with _setting:
+        if limit is not None:
+            _in_force.append(limit)
+        _blas().limit(limits=1)
 
 
 def _lift(limit):
-    with limit:  # at its end
-        pass
+    with _setting:
+        with limit:  # at its end
+            pass
+        if limit in _in_force:
+            _in_force.remove(limit)
+
+
+def _begin_anew():
+    """In a forked process, end the turn of a thread that this process does not have."""
+    global _turn
+    _turn = threading.RLock()
+    for limit in reversed(_in_force[:]):
+        _lift(limit)
+    _setting.release()
 
 
 # A signal handler may use a model that it interrupts in the main thread.
-_turn = threading.RLock()
+_turn, _setting = threading.RLock(), threading.RLock()
+_in_force: list = []
 
-# A process is forked between two turns: in the child nobody would end one, nor lift its limit.
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(
-        before=_turn.acquire, after_in_parent=_turn.release, after_in_child=_turn.release
+        before=_setting.acquire, after_in_parent=_setting.release, after_in_child=_begin_anew
     )

@@ -254,9 +254,9 @@ def test_a_process_forked_meanwhile_works_and_has_no_limit():
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(on_all_cores, function, [(0, 0)])
         assert inside.wait(WAIT)
-        threading.Timer(0.1, may_end.set).start()
-        child.start()  # between two turns
+        child.start()
         child.join(WAIT)
+        may_end.set()
         running.result(WAIT)
     assert child.exitcode == 0
     assert queue.get() == (before, [1] * len(before))
