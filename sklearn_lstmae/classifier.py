@@ -295,7 +295,7 @@ class LSTMAutoencoderClassifier(
             )
             warn_of_outcome(self, attributes, attributes["n_epochs_"], CLASSES_OUTCOME)
             learner.__dict__.update(attributes)
-            report.finish(vars(learner))
+            report.finish()
         return self
 
     def score(self, X, y, sample_weight=None):

@@ -481,19 +481,19 @@ class LSTMAutoencoderTransformer(
             one step, which looks like swapped axes.
         """
         check_parameters(self)
-        goes_on = self.warm_start and is_fitted(self)
-        n_before = self.n_epochs_ if goes_on else 0
         with (
             open_checkpoints(self.checkpoint_dir) as checkpoints,
             learning_aside(self) as learner,
             FitReport(self, learner, self.epochs, X, y) as report,
         ):
+            goes_on = self.warm_start and is_fitted(learner)
+            n_before = learner.n_epochs_ if goes_on else 0
             sequences = check_sequences(learner, X, missing=self.missing)
             warn_of_single_steps(sequences)
             attributes = learn(learner, sequences, report, goes_on=goes_on, checkpoints=checkpoints)
             warn_of_outcome(self, attributes, attributes["n_epochs_"] - n_before)
             learner.__dict__.update(attributes)
-            report.finish(vars(learner))
+            report.finish()
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -530,13 +530,13 @@ class LSTMAutoencoderTransformer(
         validate_parameters(self)  # scikit-learn does so before the first call only
         check_parameters(self)
         check_one_pass(self)
-        goes_on = is_fitted(self)
         with learning_aside(self) as learner, FitReport(self, learner, 1, X, y) as report:
+            goes_on = is_fitted(learner)
             fitted = fitted_model(learner).spec if goes_on else None
             sequences = check_sequences(learner, X, missing=self.missing, fitted=fitted)
             attributes = learn(learner, sequences, report, goes_on=goes_on, one_pass=True)
             learner.__dict__.update(attributes)
-            report.finish(vars(learner))
+            report.finish()
         return self
 
     def transform(self, X):

@@ -137,7 +137,7 @@ def tutorial(split, scaled, seed, settings):
 
 def supervised(split, scaled, seed, settings):
     """This library's classifier, which trains the encoder with all labels."""
-    encoder = LSTMAutoencoderTransformer(latent_dim=WIDTH, append_states=True)
+    encoder = LSTMAutoencoderTransformer(latent_dim=WIDTH)
     model = LSTMAutoencoderClassifier(encoder.set_params(**settings), random_state=seed)
     with quiet():
         model.fit(split.X_train, split.y_train)

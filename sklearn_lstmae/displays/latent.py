@@ -71,9 +71,9 @@ class LatentDisplay:
         Parameters
         ----------
         estimator : LSTMAutoencoderTransformer, LSTMAutoencoderDetector or Pipeline
-            Anything fitted that has ``transform``, or a detector, whose ``autoencoder_``
-            has. Components are computed from its output as
-            it is: a pipeline with a `StandardScaler` gives each column the same weight.
+            Anything fitted that has ``transform``, or a detector, whose ``autoencoder_`` encodes.
+            Components are computed from the codes as they are: a pipeline with a `StandardScaler`
+            gives each column the same weight.
 
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             At least two sequences.

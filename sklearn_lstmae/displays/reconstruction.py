@@ -111,9 +111,7 @@ class ReconstructionDisplay:
         rows = np.arange(num_samples(X))[np.atleast_1d(samples)]
         chosen = take_rows(X, rows)
         result = estimator.reconstruct(chosen, task=task)
-        originals = _as_sequences(chosen, result)
-        names = feature_names_of(estimator, originals[0].shape[1], feature_names)
-        display = cls._of(originals, _as_sequences(result, result), rows, features, names)
+        display = cls._of(estimator, chosen, result, rows, features, feature_names)
         return display.plot(ax, **kwargs)
 
     @classmethod
@@ -161,15 +159,15 @@ class ReconstructionDisplay:
                 "sequences: pass those of all sequences of X, in their order."
             )
         rows = np.arange(num_samples(X))[np.atleast_1d(samples)]
-        result = take_rows(reconstructions, rows)
-        originals = _as_sequences(take_rows(X, rows), result)
-        names = feature_names_of(None, originals[0].shape[1], feature_names)
-        display = cls._of(originals, _as_sequences(result, result), rows, features, names)
+        chosen, result = take_rows(X, rows), take_rows(reconstructions, rows)
+        display = cls._of(None, chosen, result, rows, features, feature_names)
         return display.plot(ax, **kwargs)
 
     @classmethod
-    def _of(cls, originals, reconstructions, rows, features, names):
-        """Display of some features of lists of sequences (T_i, F)."""
+    def _of(cls, estimator, chosen, result, rows, features, feature_names):
+        """Display of some features of the chosen rows of X and their reconstructions."""
+        originals, reconstructions = (_as_sequences(part, result) for part in (chosen, result))
+        names = feature_names_of(estimator, originals[0].shape[1], feature_names)
         columns = places_of(features, names, "features")
         return cls(
             originals=[sequence[:, columns] for sequence in originals],

@@ -44,7 +44,7 @@ class FitReport:
 
     def __exit__(self, *_):
         with contextlib.suppress(Exception):  # the fit fails with the error that ended it
-            self.finish(None)
+            self._finish(None)
         if self._bar is not None:
             self._bar.close()
 
@@ -81,8 +81,12 @@ class FitReport:
 
         return report
 
-    def finish(self, attributes):
-        """End the task of the callbacks; ``attributes`` are those learned, None if it failed."""
+    def finish(self):
+        """End the task of the callbacks, with what the learner has."""
+        self._finish(vars(self._learner))
+
+    def _finish(self, attributes):
+        """End the task of the callbacks once; ``attributes`` is None if the fit failed."""
         context, self._context = self._context, None
         if context is not None:
             self._end(context, attributes)

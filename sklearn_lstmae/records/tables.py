@@ -1,13 +1,20 @@
 """What a user may pass as a record -> the values of all records on one long axis, and back."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from sklearn_lstmae.sequences.numbers import as_numbers, capitalized, refuse_types
+from sklearn_lstmae.sequences.numbers import (
+    as_numbers,
+    capitalized,
+    is_group,
+    is_groupby,
+    is_only_iterable,
+    refuse_types,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,19 +176,19 @@ def _refuse_collections(record: Any) -> None:
             "list(records.values()), or under their names as one pandas DataFrame, "
             'pandas.concat(records, names=["record"]) with group="record".'
         )
-    if hasattr(record, "ngroups") or type(record).__name__ == "GroupBy":  # pandas, polars
+    if is_groupby(record):
         raise TypeError(
             "The record is a groupby object. Pass the DataFrame itself, and with group= the "
             "column that it was grouped by."
         )
-    if isinstance(record, Iterator) or type(record).__name__ in ("dict_values", "dict_keys"):
+    if is_only_iterable(record):
         raise TypeError(
             f"The record is a {type(record).__name__}. Pass several records as a list: "
             "list(records)."
         )
     if isinstance(record, (list, tuple)):
         for number, item in enumerate(record):
-            if isinstance(item, tuple) and len(item) == 2 and _is_frame(item[1]):
+            if is_group(item):
                 raise TypeError(
                     f"Record {number} is a pair of a key and a table, as list(groupby) has them. "
                     "Pass the DataFrame itself, and with group= the column that it was grouped "

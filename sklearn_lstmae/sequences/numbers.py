@@ -52,6 +52,23 @@ def is_store(X: Any) -> bool:
     return type(X).__module__.split(".")[0] in LAZY or not hasattr(X, "__array__")
 
 
+def is_groupby(X: Any) -> bool:
+    """Whether X is what ``groupby`` of pandas or polars returns."""
+    return type(X).__name__.endswith("GroupBy")
+
+
+def is_group(item: Any) -> bool:
+    """Whether an item of a list is a key with the table or Series of its group."""
+    if not isinstance(item, tuple) or len(item) != 2 or hasattr(item[0], "shape"):
+        return False
+    return is_table(item[1]) or hasattr(item[1], "to_frame")
+
+
+def is_only_iterable(X: Any) -> bool:
+    """Whether X yields its items one after the other, as generators and views of a dict do."""
+    return isinstance(X, Iterable) and not hasattr(X, "__getitem__")
+
+
 def to_container(X: Any, name: str) -> Any:
     """Return X as a list, an ndarray, a table or a store; raise for anything else.
 
@@ -118,7 +135,7 @@ def refuse_collections(X: Any, name: str) -> None:
     if X is None:
         raise ValueError(f"{name} is None. Expected {LAYOUTS}.")
     what = f"{name} is of type {type(X).__name__}"
-    if type(X).__name__.endswith("GroupBy"):
+    if is_groupby(X):
         raise ValueError(f"{what}, of keys and groups: pass [group for _, group in {name}].")
     if isinstance(X, Mapping):
         raise ValueError(f"{what}: pass list({name}.values()).")
@@ -127,7 +144,7 @@ def refuse_collections(X: Any, name: str) -> None:
         raise ValueError(f"{what}: pass {code}, or np.concatenate({code}) if it holds batches.")
     if hasattr(X, "collect") and not hasattr(X, "shape"):
         raise ValueError(f"{what}: pass {name}.collect().")
-    if isinstance(X, Iterable) and not hasattr(X, "__getitem__"):
+    if is_only_iterable(X):
         raise ValueError(f"{what}: pass list({name}).")
 
 

@@ -17,6 +17,7 @@ from sklearn_lstmae.sequences.numbers import (
     as_numbers,
     capitalized,
     check_columns,
+    is_group,
     is_table,
     refuse_types,
     to_array,
@@ -174,7 +175,7 @@ def _parse_item(item: Any, row: int, estimator: BaseEstimator, name: str) -> np.
     if item is None:
         raise ValueError(f"{capitalized(item_name)} is None: leave it out.")
     refuse_types(item, item_name)
-    if _is_group(item):
+    if is_group(item):
         raise ValueError(
             f"{capitalized(item_name)} is a pair of a key and a {type(item[1]).__name__}, as "
             f"groupby yields it: pass [group for _, group in {name}]."
@@ -195,13 +196,6 @@ def _parse_item(item: Any, row: int, estimator: BaseEstimator, name: str) -> np.
 
 
 # What is refused for its kind or shape ---------------------------------------------------
-
-
-def _is_group(item: Any) -> bool:
-    """Whether an item of a list is a key with the table or Series of its group."""
-    if not isinstance(item, tuple) or len(item) != 2 or hasattr(item[0], "shape"):
-        return False
-    return is_table(item[1]) or hasattr(item[1], "to_frame")
 
 
 def _refuse_panel(X: Any, name: str) -> None:
