@@ -219,6 +219,15 @@ def test_what_is_read_may_be_computed_by_another_call(elsewhere, n_blocks):
     assert blas_threads() == before
 
 
+@pytest.fixture
+def interruptible():
+    """A process that was started in the background may ignore interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("n_blocks", [1, 5])
 def test_an_interrupt_lifts_the_limit(n_blocks):
     """Python raises it in the main thread, which waits."""
