@@ -42,6 +42,11 @@ def pytest_addoption(parser):
         action="store_true",
         help="skip a test as soon as it imports TensorFlow, and tests with the marker tensorflow",
     )
+    parser.addoption(
+        "--whole-examples",
+        action="store_true",
+        help="train as long as the examples say, not for a few epochs only",
+    )
 
 
 def pytest_configure(config):

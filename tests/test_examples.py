@@ -1,22 +1,30 @@
-"""Each example runs as it stands, and so does each piece of Python in the documents."""
+"""Each example runs, and each piece of Python in the documents runs as it stands.
+
+Examples train for a few epochs only, in the process of the tests, so that TensorFlow's start is
+shared. The demo runs as it stands, and with ``--whole-examples`` all are trained as they say.
+"""
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+DEMO = ROOT / "examples" / "plot_digits.py"
 DOCUMENTS = ["README.md", "examples/README.md"]
 LINKED = [*DOCUMENTS, "CONTRIBUTING.md", "benchmarks/README.md"]
 PICTURES = {str(path.relative_to(ROOT)) for path in (ROOT / "examples" / "images").iterdir()}
 
 # Seconds. Examples take half a minute on two cores; a busy machine may need much longer.
 TIME_LIMIT = 600
+FEW = 2  # epochs
 
 
 def run(arguments, folder):
@@ -35,15 +43,52 @@ def run(arguments, folder):
     return process.stdout, {path.relative_to(folder) for path in set(folder.rglob("*")) - before}
 
 
-@pytest.mark.tensorflow
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_runs_and_leaves_its_picture_only(example, tmp_path):
-    folder = tmp_path / "checkout"
+def copy(example, folder):
+    """Copy an example into a checkout that has nothing else: its path, and what it must leave."""
+    folder = folder / "checkout"
     (folder / "examples" / "images").mkdir(parents=True)
-    shutil.copy(example, folder / "examples")
-    _, files = run([f"examples/{example.name}"], folder)
     picture = f"examples/images/{example.stem.removeprefix('plot_')}.png"
-    assert {str(file) for file in files} == {picture} & PICTURES
+    return Path(shutil.copy(example, folder / "examples")), {picture} & PICTURES
+
+
+@pytest.fixture
+def train_briefly(monkeypatch, request):
+    """Let each training end after `FEW` epochs, whatever its plan says."""
+    from sklearn_lstmae.training import loop
+
+    def train(objective, plan, *args, **options):
+        return original(objective, replace(plan, epochs=min(plan.epochs, FEW)), *args, **options)
+
+    original = loop.train
+    if not request.config.getoption("--whole-examples"):
+        monkeypatch.setattr(loop, "train", train)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # few epochs
+@pytest.mark.parametrize(
+    "example", [path for path in EXAMPLES if path != DEMO], ids=lambda path: path.stem
+)
+def test_an_example_runs_and_leaves_its_picture_only(
+    example, tmp_path, monkeypatch, capfd, train_briefly
+):
+    import matplotlib.pyplot as plt
+
+    script, expected = copy(example, tmp_path)
+    folder = script.parents[1]
+    before = set(folder.rglob("*"))
+    monkeypatch.chdir(folder)
+    with plt.rc_context():
+        runpy.run_path(str(script), run_name="__main__")
+        plt.close("all")
+    assert capfd.readouterr().err == ""
+    assert {str(path.relative_to(folder)) for path in set(folder.rglob("*")) - before} == expected
+
+
+@pytest.mark.tensorflow
+def test_the_demo_runs_as_it_stands(tmp_path):
+    script, expected = copy(DEMO, tmp_path)
+    _, files = run([f"examples/{script.name}"], script.parents[1])
+    assert {str(file) for file in files} == expected
 
 
 def test_every_picture_has_its_example():
