@@ -139,7 +139,8 @@ def test_scikit_learn_is_told_what_an_estimator_is(transformer):
 
 def test_a_search_stratifies_and_routes_parameters(transformer):
     grid = {"model__hidden_units": [(5,)], "optimizer__learning_rate": [0.02]}
-    search = GridSearchCV(classifier(transformer), grid, cv=2, error_score="raise")
+    model = classifier(transformer, run_eagerly=True)  # tracing takes most of the time
+    search = GridSearchCV(model, grid, cv=2, error_score="raise")
     search.fit(CUBE, np.sort(LABELS))  # folds of rows in order would lack a class
     best, chosen = search.best_estimator_, search.best_params_
     assert best.predict_proba(CUBE).shape == (24, 3)
@@ -152,17 +153,16 @@ def test_a_search_stratifies_and_routes_parameters(transformer):
 
 def test_a_regressor_within_scikeras(transformer):
     target = CUBE[:, -1, :]
-    model = Regressor(
-        regressor_fn(transformer, 2), loss="mse", verbose=0, random_state=0, model__trainable=False
-    ).fit(CUBE, target)
+    build = regressor_fn(transformer, 2)
+    settings = {"run_eagerly": True, "verbose": 0, "random_state": 0, "model__trainable": False}
+    model = Regressor(build, loss="mse", **settings).fit(CUBE, target)
     assert model.predict(CUBE).shape == (24, 2)
     assert_array_equal(code_of(model.model_, CUBE), code_of(regressor_fn(transformer)(), CUBE))
 
 
 def test_a_search_finds_the_learning_rate_of_a_regressor(transformer):
-    regressor = Regressor(
-        regressor_fn(transformer), loss="mse", optimizer="adam", verbose=0, random_state=0
-    )
+    settings = {"run_eagerly": True, "verbose": 0, "random_state": 0}
+    regressor = Regressor(regressor_fn(transformer), loss="mse", optimizer="adam", **settings)
     grid = {"optimizer__learning_rate": [1e-6, 0.03]}
     search = GridSearchCV(regressor, grid, cv=ShuffleSplit(1, random_state=0), error_score="raise")
     search.fit(CUBE, CUBE[:, -1, 0])
