@@ -186,8 +186,11 @@ def test_threads_that_meet_at_a_new_network_compile_it_once(
 X = np.random.default_rng(0).normal(size=(12, 6, 1)).astype("f4")
 CLASSES = np.arange(12) % 3
 # A network that no other test has, so that what was compiled before does not matter.
-ODD = {"latent_dim": 5, "hidden_units": (2,), "epochs": 1, "random_state": 0}
-VALUES = np.linspace(0.03, 0.8, 20).tolist()
+ODD = {
+    "latent_dim": 5, "hidden_units": (2,), "bidirectional": False, "pooling": "last", "epochs": 1,
+    "random_state": 0,
+}  # fmt: skip
+VALUES = np.linspace(0.03, 0.8, 7).tolist()  # TensorFlow warns of the sixth tracing in a row
 
 
 @pytest.fixture
@@ -224,7 +227,7 @@ def test_a_search_over_numbers_compiles_once(parameter, off, more, count_traces)
         LSTMAutoencoderTransformer(**model.get_params() | {parameter: value}) for value in VALUES
     )
     assert first > 0
-    assert others == [0] * 19
+    assert others == [0] * 6
     if parameter != "learning_rate" and parameter != "prediction_weight":
         without = LSTMAutoencoderTransformer(**model.get_params() | {parameter: off})
         assert count_traces([without])[0] > 0
@@ -248,7 +251,7 @@ def test_a_search_over_weights_of_classes_compiles_once(fine_tune, count_traces)
         CLASSES,
     )
     assert first > 0
-    assert others == [0] * 19
+    assert others == [0] * 6
 
 
 def test_candidates_and_folds_of_a_grid_share_what_is_compiled(traces):
