@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import InvalidParameterError
 
-from helpers import assert_same, flat
-from sklearn_lstmae import LSTMAutoencoderTransformer, load, save
+from helpers import assert_same, flat, make_transformer
+from sklearn_lstmae import load, save
 
 RNG = np.random.default_rng(0)
 X = RNG.normal([3, -1], [2, 0.5], size=(24, 6, 2)).astype(np.float32)
@@ -21,8 +21,7 @@ CHANCE = {"dropout": 0.2, "noise": 0.1}
 
 
 def make(**parameters):
-    small = {"latent_dim": 2, "hidden_units": (4,), "epochs": 2, "batch_size": 8}
-    return LSTMAutoencoderTransformer(**{"random_state": 0} | small | parameters)
+    return make_transformer(**{"batch_size": 8} | parameters)
 
 
 def duplicate(model):

@@ -156,7 +156,7 @@ def test_the_head_reads_the_statistics_of_a_scaling_by_sequence(fine_tune):
     "parameters",
     [
         {"kl_weight": 0.1},
-        {"objective": "predict", "horizon": 3},
+        {"objective": "predict", "horizon": 3, "bidirectional": True},
         {"bottleneck": "hidden_cell", "hidden_units": (), "patch_size": 2},
     ],
     ids=["variational", "predict", "hidden_cell"],

@@ -18,8 +18,13 @@ RAGGED = ragged(CUBE, LENGTHS)
 PADDED = padded(RAGGED)
 
 CONFIGURATIONS = {
-    "default": {},
-    "frames of 4": {"patch_size": 4, "bottleneck": "hidden_cell", "hidden_units": (4, 3)},
+    "both ways": {"bidirectional": True},
+    "frames of 4": {
+        "patch_size": 4,
+        "bottleneck": "hidden_cell",
+        "hidden_units": (4, 3),
+        "bidirectional": True,
+    },
     "missing": {"missing": "mask", "scaling": None},
 }
 

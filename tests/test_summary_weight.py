@@ -7,7 +7,8 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 
-from sklearn_lstmae import LSTMAutoencoderTransformer, load, save
+from helpers import make_transformer
+from sklearn_lstmae import load, save
 from sklearn_lstmae.fitting.model import fitted_model
 from sklearn_lstmae.sequences.summaries import Summary
 from sklearn_lstmae.training.loop import fresh_state
@@ -25,7 +26,7 @@ RAGGED = [sequence[: 4 + number % 9] for number, sequence in enumerate(X)]
 KINDS = {
     "plain": {},
     "ragged, in frames": {"patch_size": 3},
-    "all statistics": {"pooling": "all"},
+    "all statistics, both ways": {"pooling": "all", "bidirectional": True},
     "a state of two": {"bottleneck": "hidden_cell"},
     "variational": {"kl_weight": 0.1},
     "predict": {"objective": "predict", "horizon": 2},
@@ -36,8 +37,7 @@ KINDS = {
 
 
 def make(**parameters):
-    small = {"latent_dim": 2, "hidden_units": (4,), "epochs": 3, "batch_size": 8}
-    return LSTMAutoencoderTransformer(**{"random_state": 0} | small | parameters)
+    return make_transformer(**{"epochs": 3, "batch_size": 8} | parameters)
 
 
 def data_for(kind):
