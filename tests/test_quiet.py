@@ -43,6 +43,7 @@ def test_fits_of_several_architectures_are_silent(run):
             training.XLA_WORK = 0 if latent_dim == 6 else 10**9
             model = LSTMAutoencoderTransformer(
                 latent_dim=latent_dim, hidden_units=(8,), epochs=60, learning_rate=0.02,
+                bidirectional=latent_dim > 4, pooling="last_mean" if latent_dim > 4 else "last",
                 missing="mask" if latent_dim % 2 else "error", random_state=0,
             ).fit(X)
             model.inverse_transform(model.transform(X))
