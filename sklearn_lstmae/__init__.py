@@ -41,6 +41,7 @@ from sklearn_lstmae.displays import (
 )
 from sklearn_lstmae.importance import latent_importance
 from sklearn_lstmae.records.events import find_events
+from sklearn_lstmae.records.forecasts import label_forecast
 from sklearn_lstmae.records.splitting import WindowSplit
 from sklearn_lstmae.records.windows import sliding_windows, unwind
 from sklearn_lstmae.saving.onnx_export import export_onnx
@@ -61,6 +62,7 @@ __all__ = [
     "__version__",
     "export_onnx",
     "find_events",
+    "label_forecast",
     "latent_importance",
     "load",
     "save",

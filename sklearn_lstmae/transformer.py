@@ -652,6 +652,10 @@ class LSTMAutoencoderTransformer(
         ------
         ValueError
             Without a predicting decoder that has learned a ``horizon``.
+
+        See Also
+        --------
+        label_forecast : A table of the forecast, with the times of its steps.
         """
         model = fitted_model(self)
         steps = check_steps(model, steps, until)

@@ -58,7 +58,10 @@ def as_times(index: Any) -> Any:
         return vars(pandas)[reader](index) if reader else None
     reader = READERS.get(pandas.api.types.infer_dtype(index))
     if reader == "DatetimeIndex":
-        return pandas.to_datetime(index, utc=True)
+        try:
+            return pandas.DatetimeIndex(index)
+        except ValueError:  # offsets from UTC differ
+            return pandas.to_datetime(index, utc=True)
     return vars(pandas)[reader](index) if reader else None
 
 
