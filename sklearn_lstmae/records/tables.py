@@ -16,6 +16,10 @@ from sklearn_lstmae.sequences.numbers import (
     refuse_types,
 )
 
+# Ends of messages about a column that is no feature.
+TELLS_RECORDS = "If it tells records apart, name it with group=."
+WITHOUT_INDEX = "Times show gaps only in the index of a pandas DataFrame."
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
@@ -284,22 +288,21 @@ def _read_table(record: Any, name: str, steps: Any = None) -> tuple[np.ndarray, 
     """Values (S, F) of one record, and everything but the values."""
     refuse_types(record, name)
     index = columns = library = None
+    advice = ""
     if is_pandas(record):
         library, index = "pandas", record.index
-        columns = _check_columns(record, name)
-        nlevels = (index if steps is None else steps).nlevels
-        if nlevels > 1:
-            names = [f"level_{k}" if each is None else each for k, each in enumerate(index.names)]
-            naming = f"rename_axis({names}), then " * (None in index.names)
-            raise ValueError(
-                f"The index of {name} has {index.nlevels} levels, {names}. Steps have one label: "
-                f"{naming}pass the level that tells records apart as group=, and drop others that "
-                "hold no times with reset_index(level, drop=True)."
-            )
+        columns = record.to_frame(record.name).columns if record.ndim == 1 else record.columns
+        advice = TELLS_RECORDS
+        _check_levels(index, index if steps is None else steps, name)
     elif is_polars(record):
         library = "polars"
-        columns = _check_columns(record, name)
-    values = as_numbers(record, "sliding_windows", name, ensure_2d=False, ensure_min_samples=0)
+        columns = [record.name] if is_polars(record, "Series") else record.columns
+        advice = f"{TELLS_RECORDS} {WITHOUT_INDEX}"
+    if columns is not None and not len(columns):
+        raise ValueError(f"{capitalized(name)} has no column of numbers.")
+    values = as_numbers(
+        record, "sliding_windows", name, advice=advice, ensure_2d=False, ensure_min_samples=0
+    )
     if values.ndim not in (1, 2):
         raise ValueError(
             f"{capitalized(name)} has ndim={values.ndim}: expected shape (n_timesteps,) or "
@@ -309,39 +312,17 @@ def _read_table(record: Any, name: str, steps: Any = None) -> tuple[np.ndarray, 
     return values[:, np.newaxis] if table.is_flat else values, table
 
 
-def _check_columns(record: Any, name: str) -> Any:
-    """Names of the columns of a Series or DataFrame; raise if any does not hold numbers."""
-    if is_polars(record):
-        frame = record.to_frame() if is_polars(record, "Series") else record
-        dtypes, columns = frame.schema, frame.columns
-        remedy = "drop it (only in the index of a pandas DataFrame times are looked at for gaps)"
-    else:
-        frame = record.to_frame(record.name) if record.ndim == 1 else record
-        dtypes, columns = frame.dtypes, frame.columns
-        remedy = "drop it, make it the index (set_index) if it holds times"
-        if not columns.is_unique:
-            raise ValueError(
-                f"{capitalized(name)} has the column {columns[columns.duplicated()][0]!r} more "
-                "than once: rename or drop the others."
-            )
-    if not len(columns):
-        raise ValueError(f"{capitalized(name)} has no column of numbers.")
-    for column, dtype in dtypes.items():
-        if not _is_numeric(dtype):
-            raise ValueError(
-                f"Column {column!r} of {name} has dtype {dtype}, but numbers were expected: "
-                f"convert it, {remedy}, or name it with group= if it tells records apart."
-            )
-    return columns
-
-
-def _is_numeric(dtype: Any) -> bool:
-    """Whether a column of this type, of pandas or polars, holds numbers."""
-    if hasattr(dtype, "is_numeric"):  # polars
-        return dtype.is_numeric() or str(dtype) in ("Boolean", "Null")
-    import pandas
-
-    return pandas.api.types.is_numeric_dtype(dtype)
+def _check_levels(index: Any, steps: Any, name: str) -> None:
+    """Raise if the steps of a record have more than one label each."""
+    if steps.nlevels == 1:
+        return
+    names = [f"level_{k}" if each is None else each for k, each in enumerate(index.names)]
+    naming = f"rename_axis({names}), then " * (None in index.names)
+    raise ValueError(
+        f"The index of {name} has {index.nlevels} levels, {names}. Steps have one label: {naming}"
+        "pass the level that tells records apart as group=, and drop others that hold no times "
+        "with reset_index(level, drop=True)."
+    )
 
 
 def _check_agree(arrays: tuple[np.ndarray, ...], tables: tuple[Table, ...]) -> None:

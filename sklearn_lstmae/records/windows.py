@@ -157,7 +157,8 @@ def sliding_windows(
     Raises
     ------
     TypeError
-        If the record is a dict, a groupby object or another collection that is not a list.
+        If the record is a dict, a groupby object or another collection that is not a list; if a
+        column holds times or categories.
     ValueError
         If a record, or a piece of one between two gaps, is shorter than ``length``; if its times
         do not increase (unless ``max_gap`` is None); if it is not numbers.

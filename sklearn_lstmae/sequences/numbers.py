@@ -28,9 +28,9 @@ LAZY = ("dask", "h5py", "xarray", "zarr")
 NUMERIC_KINDS = "biuf"
 TIMES = (np.datetime64, np.timedelta64, datetime.date, datetime.time, datetime.timedelta)
 
+# Only tables of pandas have an index.
 DROP_TIMES = (
-    "drop the column, make it the index (set_index), or, if times matter, replace it by the "
-    "differences between them."
+    "drop the column{make_index}, or, if times matter, replace it by the differences between them."
 )
 ENCODE = (
     "drop it, or make numbers of its categories, with scikit-learn's OneHotEncoder for example."
@@ -156,6 +156,7 @@ def as_numbers(
     estimator: BaseEstimator | str,
     name: str,
     axes: tuple[str, ...] = ("step", "feature"),
+    advice: str = "",
     **options: Any,
 ) -> np.ndarray:
     """Make an array of numbers of an array, table or list, copying as little as possible.
@@ -174,6 +175,9 @@ def as_numbers(
     axes : tuple of str
         What messages call the axes of X.
 
+    advice : str
+        What messages about a column of a table end with.
+
     **options
         For scikit-learn's `check_array`.
 
@@ -191,7 +195,7 @@ def as_numbers(
         If X holds words or complex numbers, or if columns share a name.
     """
     if is_table(X):
-        check_columns(X, name, axes[0])
+        check_columns(X, name, axes[0], advice)
     else:
         cells = to_array(X, name)
         _refuse_complex(cells, name)
@@ -221,8 +225,11 @@ def columns_of(table: Any) -> Iterator[tuple[Any, Any]]:
     return ((name, table[name]) for name in table.columns)
 
 
-def check_columns(table: Any, name: str, rows: str = "step") -> None:
-    """Raise for a column without numbers; ``rows`` is what messages call a row."""
+def check_columns(table: Any, name: str, rows: str = "step", advice: str = "") -> None:
+    """Raise for a column without numbers.
+
+    Messages call a row by the word ``rows``. Those about one column end with ``advice``.
+    """
     seen = set()
     for column_name, column in columns_of(table):
         if column_name in seen:
@@ -230,23 +237,35 @@ def check_columns(table: Any, name: str, rows: str = "step") -> None:
                 f"{capitalized(name)} has two columns {column_name!r}: give each its own name."
             )
         seen.add(column_name)
-        dtype = column.dtype if hasattr(column, "dtype") else column.type
-        kind = getattr(dtype, "kind", None)
-        if kind is not None and kind in NUMERIC_KINDS:
-            continue
-        what = f"Column {column_name!r} of {name} has dtype {dtype}, but numbers were expected: "
-        if is_category(dtype):
-            raise TypeError(what + ENCODE)
-        cells = np.asarray(column)
-        if kind in ("M", "m") or cells.dtype.kind in "Mm" or str(dtype).startswith("period"):
-            raise TypeError(what + DROP_TIMES)
         place = f"column {column_name!r} of {name}"
-        _refuse_complex(cells, place)
-        _refuse_times(cells, place, (rows,))
         try:
-            cells.astype(np.float64)
-        except (TypeError, ValueError, OverflowError):
-            _refuse_cells(cells, place, (rows,))
+            _check_column(column, place, rows, has_index=hasattr(table, "index"))
+        except (TypeError, ValueError) as error:
+            if not advice:
+                raise
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{error} {advice}") from error.__cause__
+
+
+def _check_column(column: Any, name: str, rows: str, has_index: bool) -> None:
+    """Raise unless a column of a table holds numbers, in any form."""
+    dtype = column.dtype if hasattr(column, "dtype") else column.type
+    kind = getattr(dtype, "kind", None)
+    if kind is not None and kind in NUMERIC_KINDS:
+        return
+    what = f"{capitalized(name)} has dtype {dtype}, but numbers were expected: "
+    if is_category(dtype):
+        raise TypeError(what + ENCODE)
+    cells = np.asarray(column)
+    if kind in ("M", "m") or cells.dtype.kind in "Mm" or str(dtype).startswith("period"):
+        make_index = ", make it the index (set_index)" if has_index else ""
+        raise TypeError(what + DROP_TIMES.format(make_index=make_index))
+    _refuse_complex(cells, name)
+    _refuse_times(cells, name, (rows,))
+    try:
+        cells.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        _refuse_cells(cells, name, (rows,))
 
 
 def _refuse_complex(cells: np.ndarray, name: str) -> None:

@@ -117,6 +117,10 @@ class TestTimes:
         with pytest.raises(TypeError, match="Column 'when' of sequence 1 of X"):
             check([first, second])
 
+    def test_in_a_record(self, column):
+        with pytest.raises(TypeError, match=r"Column 'when' of the record .* expected.*group="):
+            sliding_windows(frame_of(column, x=np.arange(3.0)), 2)
+
     def test_as_a_sequence(self, column):
         match = "[Ss]equence 1 of X(.|\n)*(numbers were expected|Numbers were expected)"
         sequences = (
@@ -127,12 +131,6 @@ class TestTimes:
         for sequence in sequences:
             with pytest.raises(TypeError, match=match):
                 check([np.ones(3), sequence])
-
-
-@pytest.mark.parametrize("column", POLARS_TIMES.values(), ids=POLARS_TIMES)
-def test_times_in_a_record(column):
-    with pytest.raises(ValueError, match="Column 'when' of the record"):
-        sliding_windows(frame_of(column, x=np.arange(3.0)), 2)
 
 
 @pytest.mark.parametrize(("column", "error", "match"), OTHERS.values(), ids=OTHERS)
@@ -173,6 +171,7 @@ def test_columns_of_numbers_in_any_form(column):
         assert_array_equal(
             np.where(values.mask, values.values, np.nan)[0, :, -1], np.float32(expected)
         )
+        assert_array_equal(sliding_windows(table, 3)[0][0, :, -1], expected)
 
 
 @pytest.mark.parametrize(
