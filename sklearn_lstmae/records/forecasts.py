@@ -173,8 +173,8 @@ def _label_pieces(
                 part = part.append(follow(part[-1], int(reach[piece])))
             parts.append(part)
             starts[piece], n_labels = n_labels, n_labels + len(part)
-    first = _index_of(source, 0)  # append forgets names that differ
-    return parts[0].append(parts[1:]).rename(first.name), starts
+    labels = parts[0].append(parts[1:])
+    return labels.rename(_index_of(source, 0).name), starts  # append forgets names that differ
 
 
 def _index_of(source: Source, number: int) -> Any:
@@ -220,8 +220,9 @@ def _continuation(index: Any, cuts: np.ndarray, name: str, freq: Any) -> Any:
         make = pd.date_range if isinstance(index, pd.DatetimeIndex) else pd.timedelta_range
 
         def follow(last, n):
+            # The range begins with the last time only if that is one of its own.
             times = make(last, periods=n + 1, freq=offset, unit=index.unit)
-            return times[times != last][:n]  # it does not begin with a time that is off its grid
+            return times[times != last][:n]
 
         return follow
     step = _difference_of(index, name)

@@ -111,6 +111,15 @@ def test_sequences_of_a_list_are_labelled_like_records():
     assert list(table.columns) == ["u", "v"]
 
 
+def test_records_that_were_left_out_have_no_labels():
+    records = [pd.Series(np.zeros(n), HOURS[:n]) for n in (0, 5, 3, 0, 6)]
+    _, index = sliding_windows(records, 5, short="drop")
+    table = label_forecast(forecast(3, 1), index)
+    assert list(table.index) == [
+        (1, HOURS[4], HOURS[5]), (4, HOURS[4], HOURS[5]), (4, HOURS[5], HOURS[6])
+    ]  # fmt: skip
+
+
 def test_an_index_may_have_the_name_of_a_level():
     _, index = sliding_windows(pd.Series(np.zeros(6), DAYS.rename("origin")), 4)
     table = label_forecast(forecast(1, 1), index[-1:])
