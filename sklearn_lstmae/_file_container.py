@@ -24,10 +24,11 @@ import io
 import json
 import math
 import os
+import reprlib
 import secrets
 import shutil
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeGuard
 
@@ -40,6 +41,9 @@ DIGEST_BYTES = hashlib.sha256().digest_size
 
 # All that an array may be: nothing that holds objects, whose bytes would be a pickle.
 DTYPES = ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8")
+
+# Axes of an array, as many as NumPy has, and bytes.
+MOST_AXES, MOST_BYTES = 64, 2**63 - 1
 
 # A path, or a binary file that its owner opened and will close.
 Place = str | os.PathLike[str] | BinaryIO
@@ -59,6 +63,27 @@ class ArraySpec:
 
 
 Check = Callable[[Mapping[str, Any], Mapping[str, ArraySpec]], object]
+
+
+class _Short(reprlib.Repr):
+    """Values as messages have them."""
+
+    def __init__(self):
+        super().__init__()
+        self.maxlevel, self.maxdict, self.maxlist, self.maxtuple = 2, 4, 4, 4
+        self.maxstring = self.maxlong = 60
+
+    def repr_instance(self, x, level):
+        if isinstance(x, float | bool | None):
+            return repr(x)
+        if isinstance(x, ArraySpec | np.ndarray):
+            return f"an array of {x.dtype} of shape {self.repr1(x.shape, level)}"
+        return f"an object of type {type(x).__name__:.60}"
+
+
+def shown(value: object) -> str:
+    """A value for a message, cut while it is printed: a long one is never printed as a whole."""
+    return _Short().repr(value)
 
 
 def write(
@@ -203,11 +228,20 @@ def read(
     OSError
         If it cannot be opened.
     """
-    with contextlib.nullcontext(path) if _is_file(path) else open(_name_of(path), "rb") as file:
-        try:
-            return _read(_seekable(file), kind, check)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{_name_of(path)}: {error}") from error
+    with (
+        contextlib.nullcontext(path) if _is_file(path) else open(_name_of(path), "rb") as file,
+        errors_name(path),
+    ):
+        return _read(_seekable(file), kind, check)
+
+
+@contextlib.contextmanager
+def errors_name(path: Place) -> Iterator[None]:
+    """Let a ValueError about what is in a file name the file."""
+    try:
+        yield
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{_name_of(path)}: {error}") from error
 
 
 def check_keys(
@@ -219,10 +253,10 @@ def check_keys(
     that are in ``absent``.
     """
     if not isinstance(content, dict):
-        raise ValueError(f"field {where!r} should have {sorted(expected)}. Got {content!r:.200}.")
+        raise ValueError(f"field {where!r} should have {sorted(expected)}. Got {shown(content)}.")
     for name in sorted((content.keys() ^ set(expected)) - (absent - content.keys())):
         what = "is missing" if name in expected else "is not known"
-        raise ValueError(f"field '{where}.{name}' {what}.")
+        raise ValueError(f"field '{where}.{name:.60}' {what}.")
 
 
 # File objects ----------------------------------------------------------------------------
@@ -365,12 +399,15 @@ def _read_header(file: BinaryIO, kind: str) -> dict[str, Any]:
     text = file.read(length)
     if hashlib.sha256(prefix + text).digest() != digest:
         raise _damage("the checksum of its header is wrong")
-    header = json.loads(text)
+    try:
+        header = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"the header is no JSON: {error}") from error
     expected = {"kind": str, "content": dict, "arrays": dict}
     if not isinstance(header, dict) or {k: type(v) for k, v in header.items()} != expected:
         raise ValueError(f"the header does not consist of {sorted(expected)}.")
     if header["kind"] != kind:
-        raise ValueError(f"the file is of kind {header['kind']!r}, not {kind!r}.")
+        raise ValueError(f"the file is of kind {shown(header['kind'])}, not {kind!r}.")
     return header
 
 
@@ -388,10 +425,13 @@ def _spec_of(name: str, entry: Any) -> ArraySpec:
         case {"dtype": str(dtype), "shape": list(shape), "sha256": str(), **rest} if (
             not rest
             and dtype in DTYPES
+            and len(shape) <= MOST_AXES
             and all(type(length) is int and length >= 0 for length in shape)
+            # NumPy counts bytes as if no axis was empty.
+            and math.prod(max(1, length) for length in shape) * 8 <= MOST_BYTES
         ):
             return ArraySpec(tuple(shape), np.dtype(dtype))
-    raise ValueError(f"the header describes the array {name!r} as {entry!r:.200}.")
+    raise ValueError(f"the header describes the array {shown(name)} as {shown(entry)}.")
 
 
 def _read_array(file: BinaryIO, name: str, spec: ArraySpec, digest: str) -> np.ndarray:
@@ -399,5 +439,5 @@ def _read_array(file: BinaryIO, name: str, spec: ArraySpec, digest: str) -> np.n
     buffer = _bytes_of(array)
     file.readinto(buffer)  # type: ignore[attr-defined]
     if hashlib.sha256(buffer).hexdigest() != digest:
-        raise _damage(f"the checksum of its array {name!r} is wrong")
+        raise _damage(f"the checksum of its array {shown(name)} is wrong")
     return array

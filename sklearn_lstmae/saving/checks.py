@@ -1,247 +1,391 @@
-"""Which attributes an estimator may have: none if it is not fitted, or ones that fit together.
+"""Which attributes an estimator may have: none if it is not fitted, or those that a fit makes.
 
-A check takes attributes with arrays, or with the `ArraySpec` of each array before it is read.
+For each class there is one table of them: type, shape, range, and what agrees with what. A check
+takes attributes with arrays, or with the `ArraySpec` of each array before it is read.
 """
 
 import math
-from dataclasses import fields
-from numbers import Integral, Real
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from sklearn_lstmae._file_container import ArraySpec, check_keys
-from sklearn_lstmae._sklearn import (
-    Interval,
-    StrOptions,
-    positive_int,
-    validate_parameter_constraints,
-)
+from sklearn_lstmae._file_container import shown
+from sklearn_lstmae._sklearn import is_fitted
 from sklearn_lstmae.classifier import LSTMAutoencoderClassifier
-from sklearn_lstmae.detector import SCORES, LSTMAutoencoderDetector
+from sklearn_lstmae.detector import OFFSETS, SCORES, LSTMAutoencoderDetector
+from sklearn_lstmae.fitting.fields import (
+    ARRAYS,
+    LARGEST,
+    Array,
+    Each,
+    Number,
+    OneOf,
+    OrNone,
+    Record,
+    Rule,
+    Some,
+    Words,
+    arrays_of,
+)
 from sklearn_lstmae.fitting.model import FittedModel, unfrozen
 from sklearn_lstmae.fitting.parameters import complete
+from sklearn_lstmae.fitting.trained import (
+    COUNT,
+    MEMORIES,
+    SEED,
+    check_summary,
+    head_shapes,
+    history,
+    losses_of,
+    optimizer_variables,
+)
 from sklearn_lstmae.network.architecture import Architecture
-from sklearn_lstmae.network.wiring import network_of
-from sklearn_lstmae.sequences.summaries import KERNELS, Summary
+from sklearn_lstmae.network.wiring import POOLINGS, network_of
+from sklearn_lstmae.sequences.scaling import CONSTANT_SHARE, FLOAT32_MAX
 from sklearn_lstmae.sequences.tasks import OBJECTIVES
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 
-CONFIGURATION = {"append_states", "architecture", "horizon", "layout", "loss", "missing", "scaling"}
-CONFIGURATION_CONSTRAINTS = LSTMAutoencoderTransformer._parameter_constraints | {
-    "n_features": [positive_int],
-    "patch_size": [positive_int],
-    "tells_missing": ["boolean"],
-    "variational": ["boolean"],
-    "layout": [StrOptions({"2d", "3d", "list", "list-1d"})],
-}
-DETECTOR_CONSTRAINTS = LSTMAutoencoderDetector._parameter_constraints | {
-    "offset_": [Interval(Real, None, None, closed="left")],  # -inf: no outliers
-}
-ARRAYS = (np.ndarray, ArraySpec)
+BOOLEAN = OneOf([False, True])
+# The largest value of a sequence, and the smallest deviation that float64 can square.
+MOST_VALUE = float(FLOAT32_MAX)
+LEAST_SCALE = CONSTANT_SHARE * math.sqrt(np.finfo(np.float64).smallest_subnormal) * 0.99
+LEAST_SPREAD = float(np.finfo(np.float64).tiny)
+# How far rounding brings a loss below zero.
+ROUNDING = 1e-9
+# Values that take more memory than there is could not have been counted.
+MANY = Number(int, 1, 2**53)
 
 
-def _accept(attributes):
-    """Check nothing: the class has no fitted attributes of its own."""
+@dataclass(frozen=True)
+class Fitted(Rule):
+    """A fitted transformer, frozen or not, whose attributes were checked."""
+
+    def _check(self, value, where):
+        autoencoder = unfrozen(value)
+        if type(autoencoder) is not LSTMAutoencoderTransformer or not is_fitted(autoencoder):
+            raise ValueError(
+                f"{where!r} is of type {type(value).__name__}, and no transformer that was fitted."
+            )
+
+
+@dataclass(frozen=True)
+class Classes(Rule):
+    """Classes of sequences, sorted, each once."""
+
+    def _check(self, value, where):
+        if not isinstance(value, ARRAYS) or len(value.shape) != 1 or value.shape[0] < 2:
+            raise ValueError(
+                f"{where!r} is no array of numbers, strings or times, of at least two: "
+                f"{shown(value)}. Other labels should be made strings before fit."
+            )
+        if not isinstance(value, np.ndarray):
+            return
+        if value.dtype == object:
+            Words(len(value)).check(value, where)
+        if not (value[:-1] < value[1:]).all() or (
+            value.dtype.kind == "f" and np.isinf(value).any()
+        ):
+            raise ValueError(f"{where!r} is not sorted, each class once: {shown(value.tolist())}.")
+
+
+@dataclass(frozen=True)
+class Scores(Rule):
+    """Scores of at least one sequence."""
+
+    def _check(self, value, where):
+        shape = value.shape if isinstance(value, ARRAYS) and value.shape != (0,) else (1,)
+        Array(shape[:1], np.float64).check(value, where)
+
+
+# What `set_output` leaves, in estimators without a fit, too.
+SETTINGS = {
+    "_sklearn_output_config": Record(
+        {"transform": OneOf(["default", "pandas", "polars"])}, absent=["transform"]
+    ),
+}
+# What earlier versions did not have, and what there only is with some sequences.
+ABSENT = ["optimizer_state_", "var_", "n_observed_", "feature_names_in_", *SETTINGS]
+
+
+def _choice(parameter):
+    """Rule for one of the words that a parameter may be."""
+    [options] = [
+        each.options
+        for each in LSTMAutoencoderTransformer._parameter_constraints[parameter]
+        if hasattr(each, "options")
+    ]
+    return OneOf(sorted(options))
+
+
+ARCHITECTURE = Record(
+    {
+        "n_features": MANY,
+        "patch_size": MANY,
+        "latent_dim": MANY,
+        "hidden_units": Some(MANY, 0, 2**12),
+        "bidirectional": BOOLEAN,
+        "bottleneck": _choice("bottleneck"),
+        "pooling": OneOf(list(POOLINGS)),
+        "reverse_target": BOOLEAN,
+        "decoder_start": _choice("decoder_start"),
+        "time_encoding": BOOLEAN,
+        "activation": _choice("activation"),
+        "tells_missing": BOOLEAN,
+        "decoders": OneOf([list(tasks) for tasks in OBJECTIVES.values()]),
+        "conditional": BOOLEAN,
+        "variational": BOOLEAN,
+    }
+)
+CONFIGURATION = Record(
+    {
+        "append_states": BOOLEAN,
+        "architecture": ARCHITECTURE,
+        "horizon": OrNone(MANY),
+        "layout": OneOf(["2d", "3d", "list", "list-1d"]),
+        "loss": _choice("loss"),
+        "missing": _choice("missing"),
+        "scaling": OrNone(_choice("scaling")),
+    },
+    absent=["append_states"],
+)
+
+
+DETECTOR_CONFIGURATION = Record(
+    {"threshold": OneOf(list(OFFSETS)), "score_from": OneOf(list(SCORES))}
+)
+
+# Tables ----------------------------------------------------------------------------------
 
 
 def _check_transformer(attributes):
-    """Raise unless attributes are as in an unfitted transformer, or fit together."""
-    needed = {"configuration_", "weights_", "mean_", "scale_", "n_timesteps_", "n_features_in_"}
-    if not _are_fitted(attributes, needed):
-        return
-    architecture = _check_configuration(attributes["configuration_"])
-    _check_features(attributes, ["n_timesteps_", "n_features_in_"])
-    _check_arrays("weights_", attributes["weights_"], network_of(architecture).shapes, np.float32)
-    for name in ("mean_", "scale_"):
-        _check_arrays(name, [attributes[name]], [(architecture.n_features,)], np.float64)
-    if "n_observed_" in attributes or "var_" in attributes:  # neither in files of earlier versions
-        shapes = [(architecture.n_features,)]
-        _check_arrays("n_observed_", [attributes.get("n_observed_")], shapes, np.int64)
-        _check_arrays("var_", [attributes.get("var_")], shapes, np.float64)
-    if attributes.get("optimizer_state_") is not None:
-        state, n_timesteps = attributes["optimizer_state_"], attributes["n_timesteps_"]
-        _check_optimizer_state(state, architecture, n_timesteps)
+    """Raise unless attributes are as in an unfitted transformer, or as a fit makes them."""
+    first = {
+        "configuration_": CONFIGURATION,
+        "n_features_in_": MANY,
+        "n_timesteps_": COUNT,
+        "n_epochs_": COUNT,
+    }
+    is_fit = _check(attributes, first, _table_of_transformer)
+    if is_fit and ("var_" in attributes or "n_observed_" in attributes):
+        _check_moments(attributes)
 
 
 def _check_classifier(attributes):
-    """Raise unless attributes are as in an unfitted classifier, or fit together."""
-    needed = {"autoencoder_", "classes_", "weights_", "n_features_in_"}
-    if not _are_fitted(attributes, needed):
-        return
-    _check_features(attributes, ["n_features_in_"])
-    model, classes, weights = (
-        attributes[name] for name in ("autoencoder_", "classes_", "weights_")
-    )
-    width = _check_learned(model, attributes["n_features_in_"]).n_columns
-    if not isinstance(classes, ARRAYS) or len(classes.shape) != 1 or classes.shape[0] < 2:
-        raise ValueError(
-            "'classes_' is no array of numbers, strings or times, of at least two: "
-            f"{classes!r:.200}. Other labels should be made strings before fit."
-        )
-    if not isinstance(weights, list) or len(weights) < 2:
-        raise ValueError(f"'weights_' is no list of an encoder's and a head's: {weights!r:.200}.")
-    encoder = Architecture.from_dict(model.configuration_["architecture"]).encoder
-    head = [(width, *classes.shape), classes.shape]
-    _check_arrays("weights_", weights[:-2], network_of(encoder).shapes, np.float32)
-    _check_arrays("weights_", weights[-2:], head, np.float64)
+    """Raise unless attributes are as in an unfitted classifier, or as a fit makes them."""
+    first = {
+        "n_features_in_": MANY,
+        "autoencoder_": Fitted(),
+        "classes_": Classes(),
+        "n_epochs_": COUNT,
+    }
+    _check(attributes, first, _table_of_classifier)
 
 
 def _check_detector(attributes):
-    """Raise unless attributes are as in an unfitted detector, or fit together."""
-    needed = {"autoencoder_", "offset_", "configuration_", "n_features_in_"}
-    arrays = {"calibration_scores_", "score_center_", "score_spread_"}
-    if not _are_fitted(attributes, needed | arrays | {"code_center_", "code_precision_"}):
-        return
-    configuration = attributes["configuration_"]
-    check_keys(configuration, {"threshold", "score_from"}, "configuration_")
-    plain = configuration | {"offset_": attributes["offset_"]}
-    validate_parameter_constraints(DETECTOR_CONSTRAINTS, plain, "LSTMAutoencoderDetector")
-    _check_features(attributes, ["n_features_in_"])
-    width = _check_learned(attributes["autoencoder_"], attributes["n_features_in_"]).n_decoded
-    scores, looks_at = attributes["calibration_scores_"], SCORES[configuration["score_from"]]
-    shapes = {
-        "calibration_scores_": (scores.shape if isinstance(scores, ARRAYS) else ())[:1] or (1,),
-        "score_center_": (len(looks_at),),
-        "score_spread_": (len(looks_at),),
+    """Raise unless attributes are as in an unfitted detector, or as a fit makes them."""
+    first = {
+        "n_features_in_": MANY,
+        "autoencoder_": Fitted(),
+        "configuration_": DETECTOR_CONFIGURATION,
+        "calibration_scores_": Scores(),
     }
-    if "code" in looks_at:
-        shapes |= {"code_center_": (width,), "code_precision_": (width, width)}
-    for name, shape in shapes.items():
-        _check_arrays(name, [attributes[name]], [shape], np.float64)
+    if _check(attributes, first, _table_of_detector):
+        _check_precision(attributes["code_precision_"])
 
 
-def _check_learned(autoencoder, n_features_in):
-    """Model of a transformer, frozen or not; raise unless it was fitted alike."""
-    autoencoder = unfrozen(autoencoder)
-    is_ours = isinstance(autoencoder, LSTMAutoencoderTransformer)
-    if not is_ours or vars(autoencoder).get("n_features_in_") != n_features_in:
-        raise ValueError(
-            f"'autoencoder_' is of type {type(autoencoder).__name__}, and no transformer that was "
-            f"fitted with n_features_in_={n_features_in}."
-        )
-    return FittedModel.of(vars(autoencoder))
+def _check_others(attributes):
+    """Raise unless attributes are as in a class that has none of a fit."""
+    Record(SETTINGS, absent=SETTINGS).check(attributes, "")
 
 
-def _are_fitted(attributes, needed):
-    """Whether attributes are those of a fitted estimator; raise if a needed one is missing."""
+def _check(attributes, first, table_of):
+    """Raise unless attributes are those of a table, or there are none; whether there are.
+
+    Parameters
+    ----------
+    attributes : dict
+    first : dict
+        Rules for the attributes that other rules of the table depend on.
+    table_of : callable (attributes) -> dict
+        The other rules.
+    """
     if not any(name.endswith("_") for name in attributes):
+        Record(SETTINGS, absent=SETTINGS).check(attributes, "")
         return False
-    for name in sorted(needed - attributes.keys()):
-        raise ValueError(f"{name!r} is missing.")
+    Record(first).check({name: attributes[name] for name in first if name in attributes}, "")
+    table = table_of(attributes)
+    names = Words(attributes.get("n_features_in_"))
+    Record({**SETTINGS, "feature_names_in_": names, **first, **table}, ABSENT).check(attributes, "")
     return True
 
 
-def _check_features(attributes, counts):
-    """Raise unless these attributes are counts, and each feature has a name if any has."""
-    numbers = {name: attributes[name] for name in counts}
-    validate_parameter_constraints(
-        {key: [positive_int] for key in counts}, numbers, "a fitted estimator"
-    )
-    if "feature_names_in_" in attributes:
-        names, shape = attributes["feature_names_in_"], (attributes["n_features_in_"],)
-        _check_arrays("feature_names_in_", [names], [shape], object)
+def _table_of_transformer(attributes):
+    configuration = complete(attributes["configuration_"])
+    architecture = _check_configuration(configuration)
+    layout, missing = configuration["layout"], configuration["missing"]
+    n_timesteps, n_epochs = attributes["n_timesteps_"], attributes["n_epochs_"]
+    each_feature = (architecture.n_features,)
+    least_steps, may_be_nan = 1, False
+    if "predict" in architecture.decoders:
+        least_steps += configuration["horizon"] or 1
+        may_be_nan = missing == "mask"  # all that follows may be missing
+    scales = (1, 1) if configuration["scaling"] is None else (LEAST_SCALE, MOST_VALUE)
+    losses = losses_of(architecture)
+    state = attributes.get("optimizer_state_")
+    if state is not None:
+        state = _optimizer_state(state, architecture, n_timesteps, n_epochs)
+    return {
+        "n_features_in_": MANY if layout == "2d" else OneOf(each_feature),
+        "n_timesteps_": Number(
+            int, least_steps, attributes["n_features_in_"] if layout == "2d" else COUNT.most
+        ),
+        "weights_": arrays_of(network_of(architecture).shapes, np.float32),
+        "mean_": Array(each_feature, np.float64, -MOST_VALUE, MOST_VALUE),
+        "scale_": Array(each_feature, np.float64, *scales),
+        "var_": Array(each_feature, np.float64, 0, MOST_VALUE**2),
+        "n_observed_": Array(
+            each_feature, np.int64, 0 if missing == "mask" else n_timesteps, MANY.most
+        ),
+        "optimizer_state_": OrNone(state),
+        "history_": history(n_epochs, losses, ["summary_loss", "val_loss"], may_be_nan=True),
+        "best_epoch_": Number(int, 1, n_epochs),
+        "loss_": Number(float, 0, LARGEST, may_be_nan),
+        "baseline_loss_": Number(float, 0, LARGEST, may_be_nan),
+    }
+
+
+def _table_of_classifier(attributes):
+    model, n_epochs = _learned(attributes), attributes["n_epochs_"]
+    shape, encoder = attributes["classes_"].shape, model.architecture.encoder
+    return {
+        "weights_": Each(
+            [Array(each, np.float32) for each in network_of(encoder).shapes]
+            + [Array(each, np.float64) for each in ((model.n_columns, *shape), shape)]
+        ),
+        "history_": history(n_epochs, ["loss", "accuracy"], ["val_loss", "val_accuracy"]),
+        "best_epoch_": Number(int, 1, n_epochs),
+        "loss_": Number(float, -ROUNDING),
+        "baseline_loss_": Number(float, -ROUNDING),
+    }
+
+
+def _table_of_detector(attributes):
+    model, configuration = _learned(attributes), attributes["configuration_"]
+    looks_at, scores = SCORES[configuration["score_from"]], attributes["calibration_scores_"]
+    each_score, each_column = (len(looks_at),), (model.n_decoded,)
+    # Before it is read, no score bounds the threshold.
+    bounds = (scores.min(), scores.max()) if isinstance(scores, np.ndarray) else ()
+    finds_nothing = configuration["threshold"] == "conformal" and _is_lowest(attributes)
+    has_codes, is_joint = "code" in looks_at, len(looks_at) > 1
+    nothing = OneOf([None])
+    return {
+        "offset_": OneOf([-math.inf]) if finds_nothing else Number(float, *bounds),
+        "score_center_": Array(each_score, np.float64, *(() if is_joint else (0, 0))),
+        "score_spread_": Array(each_score, np.float64, *((LEAST_SPREAD,) if is_joint else (1, 1))),
+        "code_center_": Array(each_column, np.float64) if has_codes else nothing,
+        "code_precision_": Array(each_column * 2, np.float64) if has_codes else nothing,
+    }
+
+
+# What agrees with what -------------------------------------------------------------------
 
 
 def _check_configuration(configuration):
-    """Architecture of a configuration; raise unless that is complete and possible."""
-    check_keys(configuration, CONFIGURATION, "configuration_", absent=frozenset({"append_states"}))
-    configuration = complete(configuration)
+    """Architecture of a configuration whose fields are possible; raise if they disagree."""
     description = configuration["architecture"]
-    check_keys(
-        description, {field.name for field in fields(Architecture)}, "configuration_.architecture"
-    )
-    validate_parameter_constraints(
-        CONFIGURATION_CONSTRAINTS, description | configuration, "configuration_"
-    )
-    units, decoders = description["hidden_units"], description["decoders"]
-    if not all(type(width) is int and width >= 1 for width in units):
-        raise ValueError(f"'hidden_units' should be ints of at least 1. Got {units!r:.200}.")
-    if description["bottleneck"] == "dense" and not units:
-        raise ValueError("'hidden_units' is empty, which a 'dense' bottleneck cannot have.")
-    if description["bottleneck"] != "dense" and description["variational"]:
-        raise ValueError("'variational' is set, which only a 'dense' bottleneck can be.")
-    if decoders not in map(list, OBJECTIVES.values()):
-        raise ValueError(f"'decoders' is {decoders!r:.200}, which no objective has.")
-    return Architecture.from_dict(description)
-
-
-def _check_optimizer_state(state, architecture, n_timesteps):
-    """Raise unless a training of such a network could go on from it."""
-    count = [Interval(Integral, 0, None, closed="left")]
-    constraints = {
-        "optimizer": LSTMAutoencoderTransformer._parameter_constraints["optimizer"],
-        "variables": [list],
-        "seed": count,
-        "n_epochs": count,
-        "n_steps": count,
-        "head": [list],
-        "summary": [dict, None],
+    architecture = Architecture.from_dict(description)
+    is_dense, layout = architecture.bottleneck == "dense", configuration["layout"]
+    disagreements = {
+        "'hidden_units' is empty, which a 'dense' bottleneck cannot have": is_dense
+        and not architecture.hidden_units,
+        "'variational' is set, which only a 'dense' bottleneck can be": architecture.variational
+        and not is_dense,
+        "'pooling' is another than 'last_mean', which only a 'dense' bottleneck can have": (
+            not is_dense and architecture.pooling != "last_mean"
+        ),
+        "'horizon' is set, but 'decoders' has none that predicts": configuration["horizon"]
+        is not None
+        and "predict" not in architecture.decoders,
+        "'tells_missing' and 'missing' disagree": architecture.tells_missing
+        != (configuration["missing"] == "mask"),
+        f"'layout' is {layout!r}, which has one feature, but 'n_features' is "
+        f"{architecture.n_features}": layout in ("2d", "list-1d") and architecture.n_features != 1,
     }
-    check_keys(state, constraints.keys(), "optimizer_state_", absent=frozenset({"head", "summary"}))
-    state = {"head": [], "summary": None, **state}
-    validate_parameter_constraints(constraints, state, "optimizer_state_")
-    n_components = _check_summary(state["summary"], architecture, n_timesteps)
-    head = [(architecture.code_width, n_components), (n_components,)] if n_components else []
-    _check_arrays("optimizer_state_.head", state["head"], head, np.float32)
-    shapes = [*network_of(architecture).shapes, *head]
-    possible = [(), (sum(map(math.prod, shapes)),)]  # a number, or one for each weight
-    for array in state["variables"]:
-        if not isinstance(array, ARRAYS) or array.shape not in possible:
-            raise ValueError(
-                f"'optimizer_state_.variables' holds {array!r:.200}, not an array of one of the "
-                f"shapes {possible}."
-            )
+    for disagreement in (text for text, is_one in disagreements.items() if is_one):
+        raise ValueError(f"'configuration_' contradicts itself: {disagreement}.")
+    return architecture
 
 
-def _check_summary(summary, architecture, n_timesteps):
-    """Raise unless sequences of such a network have this summary; else its components, 0 for None.
-
-    The numbers of its dilations, quantiles, shares and components are its own.
-    """
-    if summary is None:
-        return 0
-    name = "optimizer_state_.summary"
-    check_keys(summary, {field.name for field in fields(Summary)}, name)
-    ranks = {"dilations": 1, "thresholds": 4, "columns": 1, "mean": 1, "components": 2}
-    for key, rank in ranks.items():
-        if not isinstance(summary[key], ARRAYS) or len(summary[key].shape) != rank:
-            raise ValueError(
-                f"{name + '.' + key!r} is {summary[key]!r:.200}, not an array of {rank} dimensions."
-            )
-    n_columns, n_components = summary["components"].shape
-    n_dilations, _, n_quantiles, _ = summary["thresholds"].shape
-    shapes = {
-        "dilations": (n_dilations,),
-        "thresholds": (n_dilations, len(KERNELS), n_quantiles, architecture.n_features),
-        "columns": (n_columns,),
-        "mean": (n_columns,),
-        "components": (n_columns, n_components),
-    }
-    for key, shape in shapes.items():
-        dtype = np.int64 if key in ("dilations", "columns") else np.float32
-        _check_arrays(f"{name}.{key}", [summary[key]], [shape], dtype)
-    n_shares = math.prod(summary["thresholds"].shape)
-    ranges = {"columns": (0, n_shares - 1), "dilations": (1, max(1, n_timesteps))}
-    for key, (least, most) in ranges.items():
-        array = summary[key]
-        if isinstance(array, np.ndarray) and not ((least <= array) & (array <= most)).all():
-            raise ValueError(f"'{name}.{key}' holds numbers below {least} or above {most}.")
-    return n_components
+def _check_moments(attributes):
+    """Raise unless a scale is that of the variance, or of what is constant up to rounding."""
+    variance, count, scale = (attributes.get(n) for n in ("var_", "n_observed_", "scale_"))
+    if variance is None or count is None:
+        raise ValueError("Of 'var_' and 'n_observed_' there is only one.")
+    if not isinstance(scale, np.ndarray):
+        return
+    if not count.any():
+        raise ValueError("'n_observed_' counts no value at all.")
+    is_scale = np.isclose(scale, np.sqrt(variance), rtol=1e-9, atol=0) | (scale == 1)
+    if attributes["configuration_"]["scaling"] == "feature" and not is_scale.all():
+        raise ValueError("'scale_' and 'var_' disagree: the former is the root of the latter.")
 
 
-def _check_arrays(name, arrays, shapes, dtype):
-    """Raise unless arrays have these shapes and one dtype."""
-    if not isinstance(arrays, list) or not all(isinstance(array, ARRAYS) for array in arrays):
-        raise ValueError(f"{name!r} is no array or list of arrays: {arrays!r:.200}.")
-    got = [(array.shape, array.dtype) for array in arrays]
-    expected = [(shape, np.dtype(dtype)) for shape in shapes]
-    if got != expected:
+def _check_precision(precision):
+    """Raise unless it is an inverse covariance, or None."""
+    if not isinstance(precision, np.ndarray):
+        return
+    if not np.allclose(precision, precision.T) or not (np.diagonal(precision) > 0).all():
+        raise ValueError("'code_precision_' is no inverse of a covariance.")
+
+
+def _learned(attributes):
+    """Model of the autoencoder of a detector or classifier; raise unless it reads the same X."""
+    autoencoder, n_features_in = attributes["autoencoder_"], attributes.get("n_features_in_")
+    learned = vars(unfrozen(autoencoder))
+    if learned["n_features_in_"] != n_features_in:
         raise ValueError(
-            f"{name!r} has (shape, dtype) {got!r:.500}, but 'configuration_' asks for "
-            f"{expected!r:.500}."
+            f"'autoencoder_' is no transformer that was fitted with n_features_in_="
+            f"{shown(n_features_in)}, but with {learned['n_features_in_']}."
         )
+    names = [each.get("feature_names_in_", ()) for each in (attributes, learned)]
+    if not isinstance(autoencoder, FrozenEstimator) and list(names[0]) != list(names[1]):
+        raise ValueError("'feature_names_in_' are others than those of 'autoencoder_'.")
+    return FittedModel.of(learned)
+
+
+def _is_lowest(attributes):
+    """Whether a detector finds nothing."""
+    offset = attributes.get("offset_")
+    return isinstance(offset, float) and offset == -math.inf
+
+
+def _optimizer_state(state, architecture, n_timesteps, n_epochs):
+    """Rule for the state from which the training of such a network could go on."""
+    first = {
+        "optimizer": OneOf(list(MEMORIES)),
+        "seed": SEED,
+        "n_epochs": Number(int, 1, n_epochs),
+        "n_steps": COUNT,
+    }
+    name = "optimizer_state_"
+    if not isinstance(state, dict):
+        return Record(first)  # which refuses it
+    Record(first).check({key: state[key] for key in first if key in state}, name)
+    summary = state.get("summary")
+    n_components = check_summary(summary, architecture, n_timesteps, f"{name}.summary")
+    head = head_shapes(architecture, n_components)
+    rules = {
+        **first,
+        "n_steps": Number(int, state["n_epochs"], COUNT.most),
+        "variables": optimizer_variables(
+            state["optimizer"], architecture, n_components, state["n_steps"]
+        ),
+        "head": arrays_of(head, np.float32),
+        "summary": Rule(),  # it was checked
+    }
+    return Record(rules, absent=["head", "summary"])
 
 
 # Class that a file may name -> check that raises ValueError if attributes are impossible.
@@ -249,6 +393,6 @@ ESTIMATORS = {
     LSTMAutoencoderDetector: _check_detector,
     LSTMAutoencoderTransformer: _check_transformer,
     LSTMAutoencoderClassifier: _check_classifier,
-    FrozenEstimator: _accept,
-    Pipeline: _accept,
+    FrozenEstimator: _check_others,
+    Pipeline: _check_others,
 }

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from sklearn_lstmae import _file_container as container
+from sklearn_lstmae._file_container import shown
 from sklearn_lstmae.fitting.in_one_step import snapshot
+from sklearn_lstmae.saving import skops_archive as archive
 
 SCALARS = (np.bool_, np.integer, np.float16, np.float32, np.float64, np.str_)
 STRINGS = {"U": str, "O": object}  # kind of the dtype of an array of strings -> dtype
@@ -23,6 +25,10 @@ STRINGS = {"U": str, "O": object}  # kind of the dtype of an array of strings ->
 PADDING = 2**24
 # Estimators of this package within each other: a detector holds a FrozenEstimator of a transformer.
 NESTED = 8
+# Values within each other, and estimators among them.
+DEEPEST = 60
+# Characters of the name of a field, about.
+LONGEST_NAME = 200
 # The dtypes of times and of differences between them: a unit and how many of it are one step.
 TIMES = re.compile(r"<[mM]8(\[\d{0,9}(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?")
 # Last part of the name of a value that cannot be saved -> what to do.
@@ -69,7 +75,7 @@ class Writer:
         if isinstance(value, PurePath):  # decoded as str: the file may be opened on another system
             return str(value)
         if type(value) is list:
-            return [self.encode(item, f"{where}[{i}]") for i, item in enumerate(value)]
+            return [self.encode(item, _within(where, f"[{i}]")) for i, item in enumerate(value)]
         tag, content = self._encoders.get(type(value), self._skops)(value, where)
         return {tag: content}
 
@@ -79,7 +85,9 @@ class Writer:
     def _dict(self, value, where):
         if any(type(key) is not str for key in value):
             return self._skops(value, where)
-        return "dict", {key: self.encode(item, f"{where}.{key}") for key, item in value.items()}
+        return "dict", {
+            key: self.encode(item, _within(where, f".{key:.60}")) for key, item in value.items()
+        }
 
     def _array(self, value, where):
         items = value.ravel().tolist() if value.dtype.kind in STRINGS else []
@@ -95,25 +103,16 @@ class Writer:
 
     def _estimator(self, value, where):
         value = snapshot(value)
-        parameters = value.get_params(deep=False)
-        attributes = {name: item for name, item in vars(value).items() if name not in parameters}
-        _check_attributes(type(value), self._estimators, attributes, where)
-        state = {"parameters": parameters, "attributes": attributes}
-        return "estimator", {
-            "class": type(value).__name__,
-            **{name: self._dict(part, f"{where}.{name}")[1] for name, part in state.items()},
-        }
+        state = parts_of(value)
+        encoded = {name: self._dict(part, f"{where}.{name}")[1] for name, part in state.items()}
+        # Last, since it relies on what is within.
+        check_attributes(type(value), self._estimators, state["attributes"], where)
+        return "estimator", {"class": type(value).__name__, **encoded}
 
     def _skops(self, value, where):
-        class_name, advice = type(value).__name__, ADVICE.get(where.rpartition(".")[2], "")
-        skops = _import_skops(f"field {where!r} holds a {class_name}")
-        try:
-            data = skops.dumps(value)
-        except Exception as error:  # of many types, from the methods of any class
-            raise ValueError(
-                f"field {where!r} holds a {class_name}, which cannot be saved ({error}).{advice}"
-            ) from error
-        _check_trusted(skops, data, self._estimators, where, advice)
+        advice = ADVICE.get(where.rpartition(".")[2], "")
+        data = archive.dumps(value, self._estimators, where, advice)
+        check_within(value, self._estimators, where)
         name = self._keep(np.frombuffer(data, np.uint8))
         return "skops", {"class": type(value).__name__, "array": name}
 
@@ -151,21 +150,30 @@ class Reader:
         self._arrays = arrays
         self._estimators = estimators
         self.unused = set(arrays)
-        self._padding, self._n_nested = PADDING, 0
+        self._padding, self._n_nested, self._depth = PADDING, 0, 0
 
     def decode(self, code, where):
         """Inverse of `Writer.encode`."""
-        if isinstance(code, list):
-            return [self.decode(item, f"{where}[{i}]") for i, item in enumerate(code)]
-        if not isinstance(code, dict):
+        if not isinstance(code, list | dict):
             return code
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise ValueError(f"field {where!r}: more than {DEEPEST} values in each other.")
+        decoded = self._decode_nested(code, where)
+        self._depth -= 1
+        return decoded
+
+    def _decode_nested(self, code, where):
+        if isinstance(code, list):
+            return [self.decode(item, _within(where, f"[{i}]")) for i, item in enumerate(code)]
         if len(code) != 1 or not code.keys() <= TAGS.keys():
-            raise ValueError(f"field {where!r} has keys {sorted(code)}, not one of {sorted(TAGS)}.")
+            keys = shown(sorted(code))
+            raise ValueError(f"field {where!r} has keys {keys}, not one of {sorted(TAGS)}.")
         [(tag, content)] = code.items()
         expected, decoder = TAGS[tag]
         if not isinstance(content, expected):
             raise ValueError(
-                f"field {where!r}: {tag!r} needs a {expected.__name__}. Got {content!r:.200}."
+                f"field {where!r}: {tag!r} needs a {expected.__name__}. Got {shown(content)}."
             )
         return decoder(self, content, where)
 
@@ -173,7 +181,9 @@ class Reader:
         return tuple(self.decode(items, where))
 
     def _dict(self, items, where):
-        return {key: self.decode(item, f"{where}.{key}") for key, item in items.items()}
+        return {
+            key: self.decode(item, _within(where, f".{key:.60}")) for key, item in items.items()
+        }
 
     def _strings(self, content, where):
         match content:
@@ -183,7 +193,7 @@ class Reader:
                 if kind == "U":
                     self._check_padding(items, where)
                 return np.array(items, dtype=STRINGS[kind])
-        raise ValueError(f"field {where!r} is no array of strings: {content!r:.200}.")
+        raise ValueError(f"field {where!r} is no array of strings: {shown(content)}.")
 
     def _check_padding(self, items, where):
         """Raise, before memory is taken, if strings would take much more of it than the file."""
@@ -197,7 +207,9 @@ class Reader:
 
     def _array(self, name, where):
         if not isinstance(name, str) or name not in self._arrays:
-            raise ValueError(f"field {where!r} names an array {name!r:.200}, which does not exist.")
+            raise ValueError(f"field {where!r} names an array {shown(name)}, which does not exist.")
+        if name not in self.unused:
+            raise ValueError(f"field {where!r} names the array {name!r}, as another field does.")
         self.unused.discard(name)
         return self._arrays[name]
 
@@ -206,7 +218,7 @@ class Reader:
         dtype, numbers = content["dtype"], self._array(content["array"], where)
         if not isinstance(dtype, str) or not TIMES.fullmatch(dtype) or numbers.dtype != np.int64:
             raise ValueError(
-                f"field {where!r} is no array of times: {dtype!r:.50} made of {numbers.dtype}."
+                f"field {where!r} is no array of times: {shown(dtype)} made of {numbers.dtype}."
             )
         if isinstance(numbers, container.ArraySpec):
             return container.ArraySpec(numbers.shape, np.dtype(dtype))
@@ -218,28 +230,29 @@ class Reader:
         classes = {estimator.__name__: estimator for estimator in self._estimators}
         if not isinstance(name, str) or name not in classes:
             raise ValueError(
-                f"field '{where}.class' is {name!r:.200}, not one of {sorted(classes)}."
+                f"field '{where}.class' is {shown(name)}, not one of {sorted(classes)}."
             )
         self._n_nested += 1
         if self._n_nested > NESTED:
-            raise ValueError(f"field {where!r:.200}: more than {NESTED} estimators in each other.")
+            raise ValueError(f"field {where!r}: more than {NESTED} estimators in each other.")
         parameters, attributes = (
             self.decode({"dict": content[part]}, f"{where}.{part}")
             for part in ("parameters", "attributes")
         )
         self._n_nested -= 1
-        _check_attributes(classes[name], self._estimators, attributes, where)
+        check_attributes(classes[name], self._estimators, attributes, where)
         return _make_estimator(classes[name], parameters, attributes, where)
 
     def _skops(self, content, where):
         container.check_keys(content, {"class", "array"}, where)
-        stored = self._array(content["array"], where)
+        stored, name = self._array(content["array"], where), content["class"]
+        if not isinstance(name, str) or stored.dtype != np.uint8 or len(stored.shape) != 1:
+            raise ValueError(f"field {where!r} is not what skops wrote: {shown(content)}.")
         if isinstance(stored, container.ArraySpec):
-            return Unread(str(content["class"]))
-        skops = _import_skops(f"field {where!r} holds a {content['class']}")
-        data = stored.tobytes()
-        _check_trusted(skops, data, self._estimators, where)
-        return skops.loads(data, trusted=_names_of(self._estimators))
+            return Unread(name)
+        value = archive.loads(stored.tobytes(), name, self._estimators, where)
+        check_within(value, self._estimators, where)
+        return value
 
 
 # tag -> (type of its content, decoder of that content)
@@ -257,9 +270,16 @@ TAGS: dict[str, tuple[type, Callable[[Reader, Any, str], Any]]] = {
 # Estimators ------------------------------------------------------------------------------
 
 
+def parts_of(estimator):
+    """Parameters of an estimator, and its other attributes."""
+    parameters = estimator.get_params(deep=False)
+    attributes = {name: item for name, item in vars(estimator).items() if name not in parameters}
+    return {"parameters": parameters, "attributes": attributes}
+
+
 def _make_estimator(estimator_class, parameters, attributes, where):
     for name in sorted(parameters.keys() - set(estimator_class._get_param_names())):
-        raise ValueError(f"field '{where}.parameters.{name}' is not known.")
+        raise ValueError(f"field '{where}.parameters.{name:.60}' is not known.")
     try:
         estimator = estimator_class(**parameters)
     except TypeError as error:  # a parameter without default is missing
@@ -268,41 +288,49 @@ def _make_estimator(estimator_class, parameters, attributes, where):
     return estimator
 
 
-def _check_attributes(estimator_class, estimators, attributes, where):
+def check_attributes(estimator_class, estimators, attributes, where):
     """Raise unless an instance may have these attributes."""
     for name in attributes:
         # Fitted or private by name, and not one that hides something of the class.
         is_marked = name.startswith("_") or name.endswith("_")
         if not is_marked or not name.isidentifier() or hasattr(estimator_class, name):
-            raise ValueError(f"field '{where}.attributes.{name}' is not known.")
+            raise ValueError(f"field '{where}.attributes.{name:.60}' is not known.")
     try:
         estimators[estimator_class](attributes)
     except ValueError as error:
         raise ValueError(f"field '{where}.attributes': {error}") from error
 
 
-# skops -----------------------------------------------------------------------------------
+def check_within(value, estimators, where):
+    """Raise unless each estimator of the table within an object of another class may be so."""
+    found = [each for each in _reachable(value) if type(each) in estimators]
+    for each in found:
+        for name in sorted(set(each._get_param_names()) - vars(each).keys()):
+            raise ValueError(f"field {where!r} holds a {type(each).__name__} without {name!r}.")
+    # Those that are within others first, as checks of the latter rely on them.
+    for each in reversed(found):
+        check_attributes(type(each), estimators, parts_of(each)["attributes"], where)
 
 
-def _import_skops(reason):
-    try:
-        import skops.io
-    except ImportError as error:
-        raise ImportError(
-            f"{reason}, which needs skops: pip install sklearn-lstmae[persist]."
-        ) from error
-    return skops.io
+def _reachable(value):
+    """All objects within a value, each once."""
+    seen, left = {id(value): value}, [value]
+    while left:
+        value = left.pop()
+        yield value
+        parts = [*vars(value).values()] if hasattr(value, "__dict__") else []
+        if isinstance(value, dict):
+            parts += value.values()
+        elif isinstance(value, list | tuple | set):
+            parts += value
+        elif isinstance(value, np.ndarray) and value.dtype == object:
+            parts += value.flat
+        for part in parts:
+            if id(part) not in seen:
+                seen[id(part)] = part
+                left.append(part)
 
 
-def _names_of(estimators):
-    """Dotted names of classes, as skops writes them."""
-    return [f"{estimator.__module__}.{estimator.__qualname__}" for estimator in estimators]
-
-
-def _check_trusted(skops, data, estimators, where, advice=""):
-    untrusted = set(skops.get_untrusted_types(data=data)) - set(_names_of(estimators))
-    if untrusted:
-        raise ValueError(
-            f"field {where!r} holds {', '.join(sorted(untrusted))}, which neither sklearn_lstmae "
-            f"nor skops trusts.{advice}"
-        )
+def _within(where, part):
+    """The name of a part; names of what is deep within each other are those of a place above."""
+    return where + part if len(where) < LONGEST_NAME else where

@@ -65,7 +65,7 @@ def save(estimator, path):
     LSTMAutoencoderTransformer(latent_dim=3)
     """
     if not isinstance(estimator, BaseEstimator):
-        raise TypeError(f"save takes an estimator. Got {estimator!r:.200}.")
+        raise TypeError(f"save takes an estimator. Got {container.shown(estimator)}.")
     writer = Writer(ESTIMATORS)
     content = {"versions": versions(), "model": writer.encode(estimator, "model")}
     container.write(path, KIND, writer.arrays, content, check=_decode)
@@ -109,9 +109,12 @@ def load(path):
     save : Save an estimator.
     """
     arrays, content = container.read(path, KIND, check=_decode)
-    estimator = _decode(content, arrays)
-    if not isinstance(estimator, BaseEstimator):
-        raise ValueError(f"{path}: field 'model' is {estimator!r:.200}, which is no estimator.")
+    with container.errors_name(path):
+        estimator = _decode(content, arrays)
+        if not isinstance(estimator, BaseEstimator):
+            raise ValueError(
+                f"field 'model' is {container.shown(estimator)}, which is no estimator."
+            )
     return estimator
 
 
@@ -122,6 +125,7 @@ def _decode(content, arrays):
     model = reader.decode(content["model"], "model")
     if reader.unused:
         raise ValueError(
-            f"the file contains arrays that no field refers to: {sorted(reader.unused)}."
+            "the file contains arrays that no field refers to: "
+            f"{container.shown(sorted(reader.unused))}."
         )
     return model
