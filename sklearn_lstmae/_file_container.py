@@ -235,6 +235,16 @@ def read(
         return _read(_seekable(file), kind, check)
 
 
+def begins_as(path: str, kind: str) -> bool:
+    """Whether a path is a file that begins as one of a kind, undamaged or not."""
+    if not os.path.isfile(path) or os.path.islink(path):
+        return False
+    beginning = json.dumps({"kind": kind})[:-1].encode()
+    with open(path, "rb") as file:
+        prefix = file.read(PREFIX.size + DIGEST_BYTES + len(beginning))
+    return prefix.startswith(MAGIC) and prefix.endswith(beginning)
+
+
 @contextlib.contextmanager
 def errors_name(path: Place) -> Iterator[None]:
     """Let a ValueError about what is in a file name the file."""

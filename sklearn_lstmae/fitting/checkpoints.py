@@ -1,7 +1,8 @@
 """Checkpoints: all that a fit needs to go on after it was interrupted.
 
 They are files of one folder, ``checkpoint-<number>.lstmae``, the last two of a fit. One is deleted
-when a newer one is safely on the disk; other files of the folder are not touched. A fit holds the
+when a newer one is safely on the disk; other files of the folder are not touched, whatever their
+names are. A fit holds the
 folder's lock, which ends with its process, however that ends.
 """
 
@@ -12,12 +13,24 @@ import os
 import re
 import tempfile
 import warnings
+from dataclasses import fields
 
 import numpy as np
 
 from sklearn_lstmae import _file_container as container
+from sklearn_lstmae._file_container import shown
 from sklearn_lstmae._versions import versions
+from sklearn_lstmae.fitting.fields import Each, Number, OneOf, Record, Rule, arrays_of
 from sklearn_lstmae.fitting.outcome import USER_LINE
+from sklearn_lstmae.fitting.trained import (
+    SEED,
+    check_summary,
+    head_shapes,
+    history,
+    losses_of,
+    optimizer_variables,
+)
+from sklearn_lstmae.network.wiring import network_of
 from sklearn_lstmae.sequences.summaries import Summary
 from sklearn_lstmae.training.state import TrainingProgress, TrainingState
 
@@ -29,6 +42,9 @@ except ImportError:  # not a POSIX system: folders are not locked
 KIND = "checkpoint"
 NAME = re.compile(r"checkpoint-(\d{6,})\.lstmae")
 LOCK = ".sklearn_lstmae-lock"
+
+# What the names of arrays begin with.
+GROUPS = ("weights", "optimizer", "best", "summary")
 
 # Parameters that do not change what is trained. The seed stands for random_state.
 IRRELEVANT = {"append_states", "checkpoint_dir", "resume", "warm_start", "random_state", "verbose"}
@@ -104,7 +120,7 @@ class Checkpoints:
         self._folder = folder
         self._last = None  # path of the last checkpoint of this fit
 
-    def resume(self, job, any_seed):
+    def resume(self, job, any_seed, check=None):
         """The progress of the last fit of this job, and the job with its seed.
 
         Parameters
@@ -113,6 +129,8 @@ class Checkpoints:
             As `describe` makes it.
         any_seed : bool
             Whether a seed that differs from the job's is as good.
+        check : callable (content, arrays) -> object, default=None
+            As `check_progress`; a checkpoint of this job that it refuses is passed over.
 
         Returns
         -------
@@ -126,21 +144,35 @@ class Checkpoints:
         ValueError
             If the last checkpoint is of another job, or none can be read.
         """
-        path, found = self._newest()
+
+        def change(theirs):
+            """Name of the first entry in which a job is another one, None if it is this one."""
+            names = (name for name, value in job.items() if theirs.get(name) != value)
+            return next((name for name in names if not (any_seed and name == "seed")), None)
+
+        def verify(content, arrays):
+            theirs = content.get("job")
+            if not isinstance(theirs, dict):
+                raise ValueError(f"field 'content.job' is {shown(theirs)}, but should be a dict.")
+            SEED.check(theirs.get("seed"), "content.job.seed")
+            if check is not None and change(theirs) is None:
+                check(content, arrays)
+
+        path, found = self._newest(verify)
         if found is None:
             return None, job
         arrays, content = found
+        name = change(content["job"])
+        if name is not None:
+            raise ValueError(
+                f"The checkpoint {path} is of a fit whose {name} is "
+                f"{shown(content['job'].get(name))}, not {job[name]!r}: "
+                "resume=True goes on with the same parameters, sequences and random_state "
+                f"only. {ADVICE.get(name, '')}Restore them, choose another checkpoint_dir, or "
+                "begin anew with resume=False."
+            )
         if any_seed:
-            job = {**job, "seed": content["job"].get("seed")}
-        for name, value in job.items():
-            theirs = content["job"].get(name)
-            if theirs != value:
-                raise ValueError(
-                    f"The checkpoint {path} is of a fit whose {name} is {theirs!r}, not {value!r}: "
-                    "resume=True goes on with the same parameters, sequences and random_state "
-                    f"only. {ADVICE.get(name, '')}Restore them, choose another checkpoint_dir, or "
-                    "begin anew with resume=False."
-                )
+            job = {**job, "seed": content["job"]["seed"]}
         self._last = path
         return _unpack(arrays, content), job
 
@@ -152,22 +184,24 @@ class Checkpoints:
         arrays, content = _pack(progress)
         container.write(path, KIND, arrays, {"job": job, **content})
         for old in paths.values():
-            if old != self._last:
+            if old != self._last and container.begins_as(old, KIND):
                 os.remove(old)
         self._last = path
 
     def _paths(self):
-        """Number -> path of each checkpoint, the oldest first."""
+        """Number -> path of whatever has the name of a checkpoint, the oldest first."""
         matches = filter(None, map(NAME.fullmatch, os.listdir(self._folder)))
         numbered = sorted((int(match[1]), match[0]) for match in matches)
         return {number: os.path.join(self._folder, name) for number, name in numbered}
 
-    def _newest(self):
+    def _newest(self, verify):
         """Path and parts of the last checkpoint that can be read, None where there is none."""
         failure = None
-        for path in reversed(self._paths().values()):
+        for path in filter(os.path.isfile, reversed(self._paths().values())):
             try:
-                found = container.read(path, KIND)
+                arrays, content = found = container.read(path, KIND, check=verify)
+                with container.errors_name(path):
+                    verify(content, arrays)
             except ValueError as error:
                 failure = failure or error
                 continue
@@ -211,10 +245,7 @@ def _pack(progress):
 
 def _unpack(arrays, content):
     """Inverse of `_pack`."""
-    weights, optimizer, best, summary = (
-        [item for key, item in arrays.items() if key.split()[0] == name]
-        for name in ("weights", "optimizer", "best", "summary")
-    )
+    weights, optimizer, best, summary = (_listed(arrays, name) for name in GROUPS)
     state = TrainingState(
         weights,
         optimizer,
@@ -223,6 +254,65 @@ def _unpack(arrays, content):
         Summary(*summary) if summary else None,
     )
     return TrainingProgress(state, best or weights, content["best_epoch"], content["history"])
+
+
+def _listed(arrays, group):
+    """Arrays of a group in their order."""
+    n_arrays = sum(name.startswith(f"{group} ") for name in arrays)
+    return [arrays.get(f"{group} {number}") for number in range(n_arrays)]
+
+
+def check_progress(content, arrays, *, architecture, estimator, sequences, start):
+    """Raise unless a fit could have been as far.
+
+    Parameters
+    ----------
+    content, arrays : dict
+        As `_pack` makes them, or with the `ArraySpec` of each array.
+    architecture : Architecture
+    estimator : LSTMAutoencoderTransformer
+    sequences : Sequences
+    start : TrainingState or None
+        What the fit began from, None for fresh weights.
+    """
+    names = [field.name for field in fields(Summary)]
+    summary = _listed(arrays, "summary")
+    summary = dict(zip(names, summary, strict=False)) if summary else None
+    n_components = check_summary(summary, architecture, sequences.n_timesteps, "summary")
+    losses = content.get("history")
+    losses = losses.get("loss") if isinstance(losses, dict) else None
+    n_done = len(losses) if isinstance(losses, list) else 0
+    n_before = (0, 0) if start is None else (start.n_epochs, start.n_steps)
+    steps = range(n_before[1] + n_done, n_before[1] + n_done * len(sequences) + 1, max(1, n_done))
+    needed = losses_of(architecture)
+    needed += ["val_loss"] * bool(estimator.early_stopping) + ["summary_loss"] * bool(n_components)
+    rules = {
+        "job": Rule(),
+        "history": history(n_done, needed),
+        "n_epochs": Number(int, n_before[0] + max(1, n_done), n_before[0] + n_done),
+        "n_steps": Number(int, steps.start, steps.stop - 1),
+        "best_epoch": Number(int, 1, n_done),
+    }
+    Record(rules).check(content, "content")
+    best = n_done
+    if estimator.early_stopping:
+        best = 1 + int(np.argmin(content["history"]["val_loss"]))
+    OneOf([best]).check(content["best_epoch"], "content.best_epoch")
+    if n_done > estimator.epochs or content["n_steps"] not in steps:
+        raise ValueError(f"'content.n_steps' and 'content.history' disagree with {n_done} epochs.")
+    shapes = [*network_of(architecture).shapes, *head_shapes(architecture, n_components)]
+    weights = arrays_of(shapes, np.float32)
+    optimizer, n_steps = estimator.optimizer, content["n_steps"]
+    groups = {
+        "weights": weights,
+        "optimizer": optimizer_variables(optimizer, architecture, n_components, n_steps),
+        "best": Each([]) if best == n_done else weights,
+        "summary": Each([Rule()] * (len(names) if summary else 0)),
+    }
+    for group, rule in groups.items():
+        rule.check(_listed(arrays, group), group)
+    if len(arrays) != sum(len(rule.rules) for rule in groups.values()):
+        raise ValueError(f"'arrays' holds others than {sorted(groups)}: {shown(sorted(arrays))}.")
 
 
 # What is trained -------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from sklearn_lstmae.fitting.checkpoints import describe
+from sklearn_lstmae.fitting.checkpoints import check_progress, describe
 from sklearn_lstmae.fitting.model import FittedModel, fitted_model
 from sklearn_lstmae.fitting.parameters import check_size, configure, make_plan
 from sklearn_lstmae.fitting.seeds import draw_seed, hold_out
@@ -54,7 +54,7 @@ def learn(estimator, sequences, report, *, goes_on=False, one_pass=False, checkp
     check_size(architecture)
     reader = model.reader(sequences, architecture.decoders, as_trained=True)
     n_weights = len(network_of(architecture).shapes)  # others only serve training
-    seed, start, keep = _begin(estimator, sequences, goes_on, checkpoints)
+    seed, start, keep = _begin(estimator, sequences, goes_on, checkpoints, architecture)
     learning, validation = hold_out(estimator, reader, seed)
     summary = _summary(estimator, start, learning, seed)
     if summary is not None:
@@ -182,7 +182,7 @@ def _earlier_moments(estimator):
     return Moments(estimator.n_observed_, estimator.mean_, estimator.var_, least)
 
 
-def _begin(estimator, sequences, goes_on, checkpoints):
+def _begin(estimator, sequences, goes_on, checkpoints, architecture):
     """Seed of a training, what it begins from, and what keeps its progress after each epoch."""
     state, seed = None, None
     if goes_on:
@@ -204,7 +204,14 @@ def _begin(estimator, sequences, goes_on, checkpoints):
         return seed, start, None
     job, found = describe(estimator, sequences, state, seed), None
     if estimator.resume:
-        found, job = checkpoints.resume(job, any_seed)
+        check = partial(
+            check_progress,
+            architecture=architecture,
+            estimator=estimator,
+            sequences=sequences,
+            start=state,
+        )
+        found, job = checkpoints.resume(job, any_seed, check)
     return job["seed"], found or start, partial(checkpoints.write, job)
 
 
