@@ -411,8 +411,8 @@ def _read_header(file: BinaryIO, kind: str) -> dict[str, Any]:
         raise _damage("the checksum of its header is wrong")
     try:
         header = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"the header is no JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"the header cannot be read as JSON: {error}") from error
     expected = {"kind": str, "content": dict, "arrays": dict}
     if not isinstance(header, dict) or {k: type(v) for k, v in header.items()} != expected:
         raise ValueError(f"the header does not consist of {sorted(expected)}.")

@@ -239,7 +239,7 @@ def test_a_pickle_in_an_array_is_not_opened(path):
     assert not opened.exists()
 
 
-@pytest.mark.parametrize("shape", [[10**12], [10**30], [10**6, 10**6], [3]])
+@pytest.mark.parametrize("shape", [[10**12], [10**17], [10**6, 10**6], [3]])
 def test_more_than_the_file_holds_is_never_allocated(shape, path, monkeypatch):
     craft(path, arrays={"a": entry(b"\0" * 8, shape=shape)}, blobs=b"\0" * 8)
     monkeypatch.setattr(container.np, "empty", None)
@@ -249,10 +249,38 @@ def test_more_than_the_file_holds_is_never_allocated(shape, path, monkeypatch):
         container.read(path, "test")
 
 
-@pytest.mark.parametrize("shape", [[0, 10**30], [0, 2**62, 2**62], [1] * 70 + [0]])
-def test_shapes_that_numpy_cannot_have_are_refused(shape, path):
-    craft(path, arrays={"a": entry(shape=shape)})
-    with pytest.raises(ValueError, match=r"file\.lstmae: "):
+@pytest.mark.parametrize(
+    "shape", [[10**30], [0, 10**30], [0, 2**62, 2**62], [1] * 65, [1] * 70 + [0], [2] * 100_000]
+)
+def test_shapes_that_numpy_cannot_have_are_refused_in_short(shape, path):
+    craft(path, arrays={"a" * 10**6: entry(shape=shape)})
+    with pytest.raises(ValueError, match=r"file\.lstmae: .*describes the array 'aa") as caught:
+        container.read(path, "test")
+    assert len(str(caught.value)) < 800
+
+
+def test_values_are_cut_while_they_are_printed():
+    """What is nested takes no longer, and no object prints itself."""
+
+    class Loud:
+        def __repr__(self):
+            raise AssertionError("printed")
+
+    assert container.shown([Loud()]) == "[an object of type Loud]"
+    assert container.shown(np.zeros((2, 3))) == "an array of float64 of shape (2, 3)"
+    assert container.shown({"a": None, "b": 0.5, "c": True}) == "{'a': None, 'b': 0.5, 'c': True}"
+    nested = ["a" * 10**6] * 10**6
+    for _ in range(50):
+        nested = [nested] * 100
+    assert len(container.shown(nested)) < 200
+    assert len(container.shown(["a" * 10**6] * 10**6)) < 400
+    assert len(container.shown(10**4000)) < 100
+
+
+@pytest.mark.parametrize("text", [b"{", b"[" * 100_000, b"\xff", b"1" * 5000])
+def test_a_header_that_is_no_json_is_named(text, path):
+    craft(path, text=text)
+    with pytest.raises(ValueError, match=r"file\.lstmae: the header cannot be read as JSON"):
         container.read(path, "test")
 
 

@@ -214,10 +214,9 @@ def _check(attributes, first, table_of):
     if not any(name.endswith("_") for name in attributes):
         Record(SETTINGS, absent=SETTINGS).check(attributes, "")
         return False
-    Record(first).check({name: attributes[name] for name in first if name in attributes}, "")
-    table = table_of(attributes)
-    names = Words(attributes.get("n_features_in_"))
-    Record({**SETTINGS, "feature_names_in_": names, **first, **table}, ABSENT).check(attributes, "")
+    first = {**first, "feature_names_in_": Words(attributes.get("n_features_in_"))}
+    Record(first, ABSENT).check({n: attributes[n] for n in first if n in attributes}, "")
+    Record({**SETTINGS, **first, **table_of(attributes)}, ABSENT).check(attributes, "")
     return True
 
 
@@ -227,20 +226,20 @@ def _table_of_transformer(attributes):
     layout, missing = configuration["layout"], configuration["missing"]
     n_timesteps, n_epochs = attributes["n_timesteps_"], attributes["n_epochs_"]
     each_feature = (architecture.n_features,)
-    least_steps, may_be_nan = 1, False
+    least_steps, most_steps = 1, COUNT.most
     if "predict" in architecture.decoders:
         least_steps += configuration["horizon"] or 1
-        may_be_nan = missing == "mask"  # all that follows may be missing
+    if layout == "2d":
+        most_steps = attributes["n_features_in_"]
+        least_steps = least_steps if missing == "mask" else most_steps
     scales = (1, 1) if configuration["scaling"] is None else (LEAST_SCALE, MOST_VALUE)
-    losses = losses_of(architecture)
+    losses, may_be_nan = losses_of(architecture), _predicts_nothing(attributes)
     state = attributes.get("optimizer_state_")
     if state is not None:
         state = _optimizer_state(state, architecture, n_timesteps, n_epochs)
     return {
         "n_features_in_": MANY if layout == "2d" else OneOf(each_feature),
-        "n_timesteps_": Number(
-            int, least_steps, attributes["n_features_in_"] if layout == "2d" else COUNT.most
-        ),
+        "n_timesteps_": Number(int, least_steps, most_steps),
         "weights_": arrays_of(network_of(architecture).shapes, np.float32),
         "mean_": Array(each_feature, np.float64, -MOST_VALUE, MOST_VALUE),
         "scale_": Array(each_feature, np.float64, *scales),
@@ -359,6 +358,14 @@ def _is_lowest(attributes):
     """Whether a detector finds nothing."""
     offset = attributes.get("offset_")
     return isinstance(offset, float) and offset == -math.inf
+
+
+def _predicts_nothing(attributes):
+    """Whether a history says that all that a decoder should predict was missing."""
+    history = attributes.get("history_")
+    losses = history.get("predict_loss") if isinstance(history, dict) else None
+    is_zero = isinstance(losses, list) and losses[-1:] == [0.0]
+    return is_zero and attributes["configuration_"]["missing"] == "mask"
 
 
 def _optimizer_state(state, architecture, n_timesteps, n_epochs):

@@ -125,7 +125,7 @@ def _decode(content, arrays):
     model = reader.decode(content["model"], "model")
     if reader.unused:
         raise ValueError(
-            "the file contains arrays that no field refers to: "
+            "the header contains arrays that no field refers to: "
             f"{container.shown(sorted(reader.unused))}."
         )
     return model

@@ -2,6 +2,7 @@
 
 import copy
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator
 
 from sklearn_lstmae import _file_container as container
-from sklearn_lstmae.saving.codec import Reader, Unread, Writer
+from sklearn_lstmae.saving.codec import Reader, Unread, Writer, check_within
 
 
 class Toy(BaseEstimator):
@@ -188,6 +189,15 @@ UNTRUE = {
     r"field 'model\.attributes\.__class__' is not": (1, *ATTRIBUTES, "__class__"),
     r"field 'model\.attributes\._get_param_names' is not": (1, *ATTRIBUTES, "_get_param_names"),
     r"field 'model\.attributes': 'sum_' is negative": (-1, *ATTRIBUTES, "sum_"),
+    r"'model\.attributes\.codes_' names the array '0', as another field does": (
+        {"array": "0"}, *ATTRIBUTES, "codes_"
+    ),
+    r"'model' is not what skops wrote: {'array': '1', 'class': 3}": (
+        {"skops": {"class": 3, "array": "1"}},
+    ),
+    r"'model' is not what skops wrote: {'array': '1', 'class': 'A'}": (
+        {"skops": {"class": "A", "array": "1"}},
+    ),
     r"names an array '99', which does not exist": ({"array": "99"}, *ATTRIBUTES, "codes_"),
     r"field 'model\.attributes\.codes_' is no array of strings": (
         {"strings": {"kind": "O", "items": [1]}}, *ATTRIBUTES, "codes_"
@@ -196,10 +206,10 @@ UNTRUE = {
         {"tuple": "ab"}, *ATTRIBUTES, "codes_"
     ),
     r"'model\.attributes\.codes_' is no array of times: '<M8\[D\]\[D\]'": (
-        {"times": {"dtype": "<M8[D][D]", "array": "0"}}, *ATTRIBUTES, "codes_"
+        {"times": {"dtype": "<M8[D][D]", "array": "1"}}, *ATTRIBUTES, "codes_"
     ),
     r"'model\.attributes\.codes_' is no array of times: \[\]": (
-        {"times": {"dtype": [], "array": "0"}}, *ATTRIBUTES, "codes_"
+        {"times": {"dtype": [], "array": "1"}}, *ATTRIBUTES, "codes_"
     ),
     r"'model\.attributes\.codes_' is no array of times: '<M8\[s\]' made of float64": (
         {"times": {"dtype": "<M8[s]", "array": "1"}}, *ATTRIBUTES, "codes_"
@@ -244,3 +254,75 @@ def test_estimators_that_hold_each_other_without_end_are_refused():
         code = {"class": "FrozenEstimator", "parameters": {"estimator": inner}, "attributes": {}}
     with pytest.raises(ValueError, match="more than 8 estimators in each other"):
         Reader({}, ESTIMATORS).decode({"estimator": code}, "model")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        {"zz" * 10**6: 1},
+        {"tuple": "a" * 10**6},
+        {"array": "a" * 10**6},
+        {"strings": {"kind": "a" * 10**6, "items": []}},
+        {"times": {"dtype": "a" * 10**6, "array": "0"}},
+        {"estimator": {"class": "a" * 10**6, "parameters": {}, "attributes": {}}},
+        {"estimator": {"class": "Toy", "parameters": {"a" * 10**6: 1}, "attributes": {}}},
+        {"estimator": {"class": "Toy", "parameters": {"first": 1}, "attributes": {"a" * 10**6: 1}}},
+        {"dict": {"a" * 10**6: {"array": 3}}},
+        {"estimator": {"zz" * 10**6: 1}},
+    ],
+    ids=lambda code: str(code)[:40],
+)
+def test_messages_are_short_whatever_a_file_holds(code):
+    arrays = {"0": np.zeros(3, np.int64)}
+    with pytest.raises(ValueError, match="field 'model") as caught:
+        Reader(arrays, ESTIMATORS).decode(code, "model")
+    assert len(str(caught.value)) < 600
+
+
+def test_decoding_takes_time_in_proportion_to_the_file():
+    """The name of a field is not copied for each of its parts."""
+    code = {"dict": {"n" * 500_000: [0] * 200_000}}
+    for _ in range(20):
+        code = {"dict": {"m" * 10_000: code}}
+    start = time.process_time()
+    Reader({}, {}).decode(code, "model")
+    assert time.process_time() - start < 2
+
+
+def test_values_within_each_other_without_end_are_refused():
+    code = 1
+    for _ in range(61):
+        code = [code]
+    with pytest.raises(ValueError, match=r"field 'model\[0\].*: more than 60 values in each other"):
+        Reader({}, {}).decode(code, "model")
+    assert Reader({}, {}).decode(code[0], "model") == code[0]
+
+
+# Estimators of ours within what skops stores ----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [lambda toy: [toy], lambda toy: {1: (toy,)}, lambda toy: np.array([toy, None], object), Other],
+    ids=["list", "dict", "array", "estimator"],
+)
+def test_estimators_within_objects_are_checked(holder):
+    value = holder(fitted()) if holder is not Other else vars_of_other(fitted())
+    check_within(value, ESTIMATORS, "model")
+    value = holder(fitted(sum_=-1)) if holder is not Other else vars_of_other(fitted(sum_=-1))
+    with pytest.raises(ValueError, match=r"field 'model\.attributes': 'sum_' is negative"):
+        check_within(value, ESTIMATORS, "model")
+
+
+def vars_of_other(toy):
+    """An estimator that holds another one."""
+    other = Other()
+    other.toy_ = toy
+    return other
+
+
+def test_estimators_within_objects_have_all_parameters():
+    toy = fitted()
+    del toy.second
+    with pytest.raises(ValueError, match="field 'model' holds a Toy without 'second'"):
+        check_within([toy], ESTIMATORS, "model")
