@@ -3,6 +3,7 @@
 import errno
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,9 @@ from sklearn_lstmae import _file_container as container
 from sklearn_lstmae.fitting import checkpoints as checkpointing
 from sklearn_lstmae.fitting import learn_autoencoder
 from sklearn_lstmae.fitting.checkpoints import Checkpoints, open_checkpoints
+from sklearn_lstmae.fitting.parameters import configure
+from sklearn_lstmae.network.architecture import Architecture
+from sklearn_lstmae.sequences.validation import check_sequences
 from sklearn_lstmae.training import loop as training
 from sklearn_lstmae.training.state import TrainingProgress, TrainingState
 
@@ -379,6 +383,74 @@ def test_without_an_intact_checkpoint_a_fit_is_not_resumed(epoch, interrupted):
     assert names_in(folder) == names
 
 
+def forge(path, **changes):
+    """Change the content of a checkpoint, and arrays by their names; checksums are right."""
+    arrays, content = container.read(path, "checkpoint")
+    for name, value in changes.items():
+        group, _, number = name.rpartition("_")
+        if number.isdigit():
+            arrays[f"{group} {number}"] = value
+        else:
+            content[name] = value
+    container.write(path, "checkpoint", arrays, content)
+
+
+NOT_OF_A_FIT = {
+    "epochs, words": ({"n_epochs": "x"}, r"'content\.n_epochs' is 'x'"),
+    "epochs": ({"n_epochs": 9}, r"'content\.n_epochs' is 9"),
+    "history": ({"history": {}}, r"'content\.history\.loss' is missing"),
+    "history, words": ({"history": {"loss": "x"}}, r"'content\.history\.loss' is 'x'"),
+    "history, part": ({"history": {"loss": [0.5] * 3}}, r"'.*\.reconstruct_loss' is missing"),
+    "history, long": (
+        {"history": dict.fromkeys(("loss", "reconstruct_loss"), [0.5] * 9), "n_epochs": 9,
+         "n_steps": 9, "best_epoch": 9},
+        "disagree with 9 epochs",
+    ),
+    "steps": ({"n_steps": 2**40}, r"'content\.n_steps' is 1099511627776"),
+    "steps, part": ({"n_steps": 10}, r"'content\.n_steps' and 'content\.history' disagree with 3"),
+    "best": ({"best_epoch": 1}, r"'content\.best_epoch' is 1, but should be: one of \[3\]"),
+    "more": ({"zz": 1}, r"'content\.zz' is not known"),
+    "weights": ({"weights_0": np.zeros(3, np.float32)}, r"'weights\[0\]' is an array of float32"),
+    "weights, nan": ({"weights_2": np.full(16, np.nan, np.float32)}, r"'weights\[2\]' holds num"),
+    "weights, more": ({"weights_15": np.zeros(3)}, r"'weights' is .* list of 15"),
+    "optimizer": ({"optimizer_0": np.array(10)}, r"'optimizer\[0\]' holds numbers"),
+    "best weights": ({"best_0": np.zeros(3)}, r"'best' is .* list of 0"),
+    "other": ({"other_0": np.zeros(3)}, r"'arrays' holds others than"),
+    "summary": ({"summary_0": np.zeros(3)}, r"field 'summary\.|'summary\."),
+    "job": ({"job": 5}, r"field 'content\.job' is 5, but should be a dict"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def three_epochs(tmp_path_factory):
+    """Folder of a fit with its second and third checkpoint."""
+    folder = tmp_path_factory.mktemp("three") / "run"
+    make(folder, epochs=3).fit(X)
+    return folder
+
+
+def resume(folder):
+    """What a fit of three epochs resumes from."""
+    estimator = make(folder, epochs=3, resume=True)
+    sequences = check_sequences(estimator, X, missing="error")
+    architecture = Architecture.from_dict(configure(estimator, sequences)["architecture"])
+    with open_checkpoints(folder) as checkpoints:
+        return learn_autoencoder._begin(estimator, sequences, False, checkpoints, architecture)[1]
+
+
+@pytest.mark.parametrize(("changes", "message"), NOT_OF_A_FIT.values(), ids=NOT_OF_A_FIT)
+def test_a_checkpoint_that_no_fit_writes_is_passed_over(changes, message, three_epochs, tmp_path):
+    folder = shutil.copytree(three_epochs, tmp_path / "run")
+    before, last = names_in(folder)
+    assert resume(folder).n_epochs == 3
+    forge(folder / last, **changes)
+    with pytest.warns(UserWarning, match=rf"{last}: .*{message}.* before it, .*{before}, is used"):
+        assert resume(folder).n_epochs == 2
+    (folder / before).unlink()
+    with pytest.raises(ValueError, match=rf"{last}: .*{message}.*There is no other checkpoint"):
+        resume(folder)
+
+
 # The folder ------------------------------------------------------------------------------
 
 
@@ -393,6 +465,33 @@ def test_other_files_are_not_touched(tmp_path):
         assert (tmp_path / name).read_text() == name
     ours = {path.name for path in tmp_path.iterdir()} - foreign - {"more"}
     assert ours == {checkpointing.LOCK, "checkpoint-000003.lstmae", "checkpoint-000004.lstmae"}
+
+
+@pytest.mark.parametrize("number", [2, 9])
+def test_what_has_the_name_of_a_checkpoint_only_stays(number, three_epochs, tmp_path):
+    """A folder, a text, a link, a saved model, an empty file."""
+    folder = shutil.copytree(three_epochs, tmp_path / "run")
+    names = [f"checkpoint-{10 * i + number:06}.lstmae" for i in range(5)]
+    (folder / names[0]).unlink(missing_ok=True)
+    (folder / names[0]).mkdir()
+    (folder / names[1]).write_text("mine")
+    (tmp_path / "target").write_bytes((folder / "checkpoint-000003.lstmae").read_bytes())
+    (folder / names[2]).symlink_to(tmp_path / "target")
+    save(make(), folder / names[3])
+    (folder / names[4]).touch()
+    state = TrainingState([np.zeros(1)], [])
+    with open_checkpoints(folder) as checkpoints:
+        for _ in range(3):
+            checkpoints.write({}, TrainingProgress(state, state.weights))
+    ours = [f"checkpoint-{40 + number + i:06}.lstmae" for i in (2, 3)]
+    assert names_in(folder) == sorted([*names, *ours])
+    assert (folder / names[1]).read_text() == "mine"
+
+
+def test_a_folder_that_has_the_name_of_a_checkpoint_is_no_checkpoint(three_epochs, tmp_path):
+    folder = shutil.copytree(three_epochs, tmp_path / "run")
+    (folder / "checkpoint-000007.lstmae").mkdir()
+    assert resume(folder).n_epochs == 3
 
 
 def test_checkpoints_far_in_the_past_are_replaced(tmp_path):
