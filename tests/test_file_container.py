@@ -605,3 +605,19 @@ def test_a_read_only_file_is_not_replaced(tmp_path):
     with pytest.raises(PermissionError, match="file"):
         container.write(path, "model", {}, {})
     assert path.read_text() == "mine"
+
+
+def test_a_file_of_a_kind_is_known_by_its_beginning(written):
+    """Damaged or not; no folder, link, or file of another kind or program."""
+    assert container.begins_as(written, "test")
+    assert not container.begins_as(written, "tes")
+    assert not container.begins_as(written.parent, "test")
+    whole = written.read_bytes()
+    written.write_bytes(whole[:-1])
+    assert container.begins_as(written, "test")
+    link = written.with_name("link")
+    link.symlink_to(written)
+    assert not container.begins_as(link, "test")
+    for other in (b"", whole[:60], b"x" + whole[1:]):
+        written.write_bytes(other)
+        assert not container.begins_as(written, "test")

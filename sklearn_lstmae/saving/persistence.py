@@ -42,7 +42,8 @@ def save(estimator, path):
 
     ValueError
         If it holds something that would not load again: an object of a class that skops does not
-        trust by default, an attribute that no fit makes, or attributes that contradict each other.
+        trust by default, an attribute or a value that no fit makes, such as weights that are not
+        finite, or attributes that contradict each other.
         Nothing is written then.
 
     ImportError
@@ -75,8 +76,9 @@ def load(path):
     """Load an estimator that `save` wrote.
 
     The file decides neither which modules are imported nor which functions run. Estimators of this
-    package are checked part by part before memory is allocated. Of what skops stores, only the
-    classes are checked: they must be of this package or trusted by skops.
+    package are checked part by part before memory is allocated, and must be as a fit makes them. Of
+    what skops stores, sizes and classes are checked, which must be of this package or trusted by
+    skops, and estimators of this package within it.
 
     Parameters
     ----------
