@@ -154,7 +154,6 @@ def _of_transformer(attributes):
             "deviations that are not positive": bool((scale > 0).all()),
             "deviations that no float32 has": bool((scale >= np.finfo(np.float64).tiny).all()),
             "deviations without scaling": scaling is not None or bool((scale == 1).all()),
-            "frames that are longer than sequences": architecture["patch_size"] <= n_timesteps,
         }
     )
     if "var_" in attributes or "n_observed_" in attributes:
@@ -163,7 +162,7 @@ def _of_transformer(attributes):
             {
                 "variances that are not finite": _all_finite(variance),
                 "variances below 0": bool((variance >= 0).all()),
-                "counts below 1": bool((count >= 1).all()),
+                "counts of no observed value": bool((count >= 0).all() and count.sum() > 0),
                 "deviations that are not those of var_": scaling != "feature"
                 or all(_agree(*pair) for pair in zip(scale, variance, strict=True)),
             }
@@ -199,7 +198,8 @@ def _of_autoencoder(attributes):
     found = complaints(autoencoder)
     if getattr(autoencoder, "n_features_in_", None) != attributes["n_features_in_"]:
         found.append("another n_features_in_ than the autoencoder's")
-    if "feature_names_in_" in attributes or hasattr(autoencoder, "feature_names_in_"):
+    is_frozen = isinstance(attributes["autoencoder_"], FrozenEstimator)
+    if not is_frozen:  # else the columns of its fit may have had other names, or none
         names = attributes.get("feature_names_in_"), vars(autoencoder).get("feature_names_in_")
         if not np.array_equal(*map(np.asarray, names)):
             found.append("other feature_names_in_ than the autoencoder's")
