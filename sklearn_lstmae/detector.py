@@ -21,8 +21,8 @@ from sklearn_lstmae._sklearn import (
 )
 from sklearn_lstmae._versions import PickledWithVersionsMixin
 from sklearn_lstmae.fitting.arguments import check_feature_names
-from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_model
-from sklearn_lstmae.fitting.model import fitted_model
+from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_fit, of_one_model, snapshot
+from sklearn_lstmae.fitting.model import fitted_model, unfrozen
 from sklearn_lstmae.fitting.outcome import USER_LINE
 from sklearn_lstmae.fitting.seeds import draw_seed
 from sklearn_lstmae.fitting.thresholds import (
@@ -283,6 +283,7 @@ class LSTMAutoencoderDetector(
         return self
 
     @available_if(_judges_rows_of_fit)
+    @of_one_fit
     def fit_predict(self, X, y=None):
         """Find the outliers within X, with ``threshold="train"`` only.
 
@@ -504,9 +505,12 @@ class LSTMAutoencoderDetector(
 
     def _learn(self, X):
         """Fit all but the threshold."""
-        autoencoder = clone(self._autoencoder)
-        if self.random_state is not None and not self._is_frozen:
-            autoencoder.set_params(random_state=self.random_state)
+        if self._is_frozen:  # as it is now: another fit of the original does not change this model
+            autoencoder = FrozenEstimator(snapshot(unfrozen(self.autoencoder)))
+        else:
+            autoencoder = clone(self._autoencoder)
+            if self.random_state is not None:
+                autoencoder.set_params(random_state=self.random_state)
         self.autoencoder_ = autoencoder.fit(X, None)
         self.configuration_ = {"threshold": self.threshold, "score_from": self.score_from}
         self.code_center_ = self.code_precision_ = None

@@ -27,7 +27,7 @@ from sklearn_lstmae.fitting.arguments import (
     cut_after,
 )
 from sklearn_lstmae.fitting.checkpoints import open_checkpoints
-from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_model
+from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_fit, of_one_model
 from sklearn_lstmae.fitting.learn_autoencoder import learn
 from sklearn_lstmae.fitting.model import fitted_model
 from sklearn_lstmae.fitting.outcome import warn_of_outcome
@@ -842,9 +842,12 @@ class LSTMAutoencoderTransformer(
         return tasks[0] if task is None else task
 
 
-# scikit-learn's `set_output` wraps `transform`, and names its columns afterwards: of one model.
+# scikit-learn's `set_output` wraps these, and names columns afterwards: of one model.
 LSTMAutoencoderTransformer.transform = of_one_model(  # type: ignore[method-assign]
     LSTMAutoencoderTransformer.transform
+)
+LSTMAutoencoderTransformer.fit_transform = of_one_fit(  # type: ignore[method-assign]
+    LSTMAutoencoderTransformer.fit_transform
 )
 
 

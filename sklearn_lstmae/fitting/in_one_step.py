@@ -41,6 +41,17 @@ def learning_aside(estimator):
     estimator.__dict__ = kept | learned
 
 
+def of_one_fit(method):
+    """Let a method that fits an estimator and then uses it use what it has learned itself."""
+
+    @functools.wraps(method)
+    def call(self, *arguments, **options):
+        with learning_aside(self) as learner:
+            return method(learner, *arguments, **options)
+
+    return call
+
+
 def _is_fitted(name):
     """Whether a fit makes the attribute of this name."""
     return name.endswith("_") and not name.startswith("_")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.frozen import FrozenEstimator
 
 from helpers import make_transformer
 from sklearn_lstmae import (
@@ -225,3 +226,72 @@ def test_a_warning_as_an_error_keeps_the_old_model():
     with pytest.raises(ConvergenceWarning):
         model.fit(OTHER)
     assert vars(model) == before | {"epochs": 1, "learning_rate": 1e-12}
+
+
+# A fit and a use in one call ---------------------------------------------------------------
+
+
+def meanwhile(monkeypatch, refit):
+    """Let ``refit`` be called between the fit and the use of the next such call."""
+    original = transformer.LSTMAutoencoderTransformer.fit
+
+    def fit(self, *arguments, **options):
+        monkeypatch.setattr(transformer.LSTMAutoencoderTransformer, "fit", original)
+        result = self.fit(*arguments, **options)
+        refit()
+        return result
+
+    monkeypatch.setattr(transformer.LSTMAutoencoderTransformer, "fit", fit)
+
+
+@pytest.mark.parametrize("scaling", ["feature", "sequence"])
+def test_fit_transform_is_of_its_own_fit(scaling, monkeypatch):
+    model = make_transformer(scaling=scaling).set_output(transform="pandas")
+    expected = model.fit(X).transform(X)
+    meanwhile(monkeypatch, lambda: model.set_params(latent_dim=3, scaling=None).fit(OTHER))
+    got = model.fit_transform(X)
+    assert list(got.columns) == list(expected.columns)
+    assert_array_equal(got, expected)
+    assert model.n_features_in_ == 2  # of two fits at once the last to end counts
+
+
+def test_fit_predict_is_of_its_own_fit(monkeypatch):
+    model = make_detector("train")
+    expected = model.fit(X).predict(X)
+    scores = model.score_samples(X)
+    original = type(model).predict
+
+    def predict(self, *arguments):
+        monkeypatch.setattr(type(model), "predict", original)
+        model.fit(-X[::-1])
+        return self.predict(*arguments)
+
+    monkeypatch.setattr(type(model), "predict", predict)
+    assert_array_equal(model.fit_predict(X), expected)
+    assert_array_equal(model.score_samples(X), scores)
+
+
+def test_a_fit_whose_use_fails_leaves_the_earlier_model(monkeypatch):
+    model = make_transformer().fit(OTHER)
+    before = dict(vars(model))
+
+    def interrupted(self, X):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(transformer.LSTMAutoencoderTransformer, "transform", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit_transform(X)
+    assert vars(model) == before
+
+
+@pytest.mark.parametrize("threshold", ["train", "conformal"])
+@pytest.mark.parametrize("score_from", ["reconstruction", "code"])
+def test_another_fit_of_a_frozen_transformer_changes_no_detector(threshold, score_from):
+    frozen = FrozenEstimator(make_transformer().fit(X))
+    detector = LSTMAutoencoderDetector(
+        frozen, threshold=threshold, score_from=score_from, contamination=0.3, cv=2, random_state=0
+    ).fit(X)
+    decision = detector.decision_function(X)
+    frozen.estimator.set_params(latent_dim=3).fit(OTHER)
+    assert_array_equal(detector.decision_function(X), decision)
+    assert isinstance(detector.autoencoder_, FrozenEstimator)
