@@ -7,10 +7,10 @@ QUALITY := .venv-quality
 OLDEST  := .venv-oldest
 INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help test test-fast test-oldest demo lint format bench bench-quality bench-anomaly bench-variants bench-labels clean
+.PHONY: help test test-fast test-oldest test-hard demo lint format bench bench-quality bench-anomaly bench-variants bench-labels clean
 
 help:
-	@echo "make test | test-fast | test-oldest | demo | lint | format | clean"
+	@echo "make test | test-fast | test-oldest | test-hard | demo | lint | format | clean"
 	@echo "make bench | bench-quality | bench-anomaly | bench-variants | bench-labels"
 
 # worksteal keeps tests of one file on one worker as long as both are busy, so that compiled
@@ -29,6 +29,10 @@ test-oldest: $(OLDEST)/test.stamp
 	$(OLDEST)/bin/python -m pytest -n $(WORKERS) --dist worksteal tests/test_keras_models.py \
 		tests/test_transformer.py tests/network/test_in_keras.py tests/network/test_in_onnx.py \
 		tests/network/test_tensorflow.py tests/training/test_steps.py
+
+# Of what tests/hard does, `make test` tries a small sample. One part: TRIALS=files.
+test-hard: $(VENV)/test.stamp
+	PYTHONPATH=tests $(VENV)/bin/python -m hard $(TRIALS)
 
 demo: $(VENV)/plot.stamp
 	$(VENV)/bin/python examples/plot_digits.py

@@ -4,16 +4,20 @@ a ValueError with the file and the field, soon and without much memory.
 
 import collections
 import contextlib
+import io
 import random
 import re
 import signal
+import tempfile
 import time
 import tracemalloc
 import warnings
+from pathlib import Path
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from hard import models
 from hard.forging import forge
 from hard.oracle import complaints
 from sklearn_lstmae import load
@@ -117,12 +121,12 @@ def of_message(message, path, is_readable):
     return found
 
 
-def run(models, n_files, seed, folder, show=lambda *_: None):
+def run(originals, n_files, seed, folder, show=lambda *_: None):
     """Forge files of models and judge them.
 
     Parameters
     ----------
-    models : dict of (bytes, estimator)
+    originals : dict of (bytes, estimator)
         Valid files by name.
     n_files : int
     seed : int
@@ -137,19 +141,44 @@ def run(models, n_files, seed, folder, show=lambda *_: None):
     Counter of (violation, ways)
         How often each was seen.
     """
-    counts, names = collections.Counter(), list(models)
+    counts = collections.Counter()
     for number in range(n_files):
-        name, ways, data = forged(models, number, seed)
+        name, ways, data = forged(originals, number, seed)
         is_readable = not {"bytes", "header", "frame"} & {*ways}
-        for violation in judge(folder / "forged", data, models[name][1], is_readable):
+        for violation in judge(folder / "forged", data, originals[name][1], is_readable):
             counts[violation, ways[0]] += 1
             show(number, name, ways, violation)
     return counts
 
 
-def forged(models, number, seed):
+def forged(originals, number, seed):
     """Name of the model, ways and bytes of one forged file."""
     draw = random.Random(f"{seed} {number}")
-    name = draw.choice(list(models))
-    data, ways = forge(draw, models[name][0])
+    name = draw.choice(list(originals))
+    data, ways = forge(draw, originals[name][0])
     return name, ways, data
+
+
+# Of all models, in several processes ---------------------------------------------------------
+
+
+def write_valid(folder):
+    """Write a file of each model of `models`; this trains some."""
+    for name, model in (models.without_training() | models.trained()).items():
+        (folder / name).write_bytes(models.to_bytes(model))
+
+
+def valid(files):
+    """{name: bytes} -> {name: (bytes, what they are loaded as)}, as `run` takes them."""
+    return {name: (data, load(io.BytesIO(data))) for name, data in files.items()}
+
+
+def run_in(folder, n_files, seed):
+    """`run` with the files of a folder."""
+    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+    def show(*what):
+        print(*what, flush=True)
+
+    with tempfile.TemporaryDirectory() as place:
+        return run(valid(files), n_files, seed, Path(place), show)
