@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-import threading
 from io import BytesIO
 
 import numpy as np
@@ -13,7 +12,6 @@ from sklearn.frozen import FrozenEstimator
 
 from helpers import make_transformer
 from sklearn_lstmae import (
-    LSTMAutoencoderClassifier,
     LSTMAutoencoderDetector,
     export_onnx,
     load,
@@ -24,7 +22,6 @@ from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_model, sna
 
 RNG = np.random.default_rng(0)
 X, OTHER = RNG.normal(size=(24, 6, 2)), RNG.normal(size=(24, 6, 3))
-Y = np.arange(24) % 2
 
 
 class Model:
@@ -104,56 +101,6 @@ def make_detector(threshold):
     return LSTMAutoencoderDetector(
         make_transformer(), threshold=threshold, contamination=0.3, cv=2, random_state=0
     )
-
-
-def make_classifier():
-    return LSTMAutoencoderClassifier(make_transformer(), epochs=2, random_state=0)
-
-
-# name: estimator, what it is fitted on first and then, what it is asked
-CASES = {
-    "transformer": (make_transformer, (X,), (X + 5,), lambda model: model.transform(X)),
-    "detector, cv": (
-        lambda: make_detector("cv"), (X,), (2 * X,), lambda model: model.decision_function(X),
-    ),
-    "detector, conformal": (
-        lambda: make_detector("conformal"), (X,), (2 * X,), lambda model: model.p_values(X),
-    ),
-    "classifier": (
-        make_classifier, (X, Y), (X, np.array(["no", "yes", "none"])[np.arange(24) % 3]),
-        lambda model: model.predict(X),
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_a_reader_during_a_refit_gets_the_old_answer_or_the_new_one(case):
-    make, first, then, ask = case
-    model = make().fit(*first)
-    old = ask(model)
-    done, answers, errors = threading.Event(), [], []
-
-    def read():
-        while not done.is_set():
-            try:
-                answers.append(ask(model))
-            except Exception as error:
-                errors.append(error)
-                return
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
-        for data in (then, first, then):
-            model.fit(*data)
-    finally:
-        done.set()
-        reader.join()
-    assert not errors
-    new = ask(model)
-    assert not np.array_equal(old, new)
-    assert len(answers) > 3
-    assert all(np.array_equal(each, old) or np.array_equal(each, new) for each in answers)
 
 
 def test_named_columns_are_of_the_model_that_computed_them():

@@ -69,7 +69,9 @@ TRIALS = {
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m hard", description=__doc__)
-    parser.add_argument("trials", nargs="*", metavar="TRIAL", default=[*TRIALS], help=", ".join(TRIALS))
+    parser.add_argument(
+        "trials", nargs="*", metavar="TRIAL", default=[*TRIALS], help=", ".join(TRIALS)
+    )
     parser.add_argument("--n", type=int, help="how many files, lives or calls")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

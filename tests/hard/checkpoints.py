@@ -11,7 +11,6 @@ import warnings
 
 from hard.files import GIVE_UP, GivenUp, alarm, of_message, same
 from hard.forging import (
-    Draft,
     change_array,
     change_frame,
     change_value,
@@ -24,6 +23,7 @@ from hard.oracle import complaints
 from sklearn_lstmae import LSTMAutoencoderTransformer
 
 SECONDS = 2  # besides what the epochs that are left take
+
 
 def contradict(random, draft):
     """Let the numbers of epochs, steps and losses say something else than each other."""
@@ -81,12 +81,12 @@ def make(fit, folder, **parameters):
     return LSTMAutoencoderTransformer(**small | parameters)
 
 
-def prepare(folder):
+def prepare(folder, fits):
     """Stop fits after two epochs: {name: (model that was never stopped, its checkpoints)}."""
     import sklearn_lstmae.fitting.checkpoints as module
 
     prepared = {}
-    for fit in FITS:
+    for fit in fits:
         home, left, write = folder / fit, [2], module.Checkpoints.write
 
         def stopping(self, *arguments, left=left, write=write):
@@ -140,16 +140,16 @@ def judge(folder, fit, whole, files, forged, is_readable):
     return found
 
 
-def run(n_files, seed, folder, show=lambda *_: None):
+def run(n_files, seed, folder, show=lambda *_: None, fits=tuple(FITS)):
     """Forge the last checkpoint of stopped fits, alone and with the one before, and go on.
 
     Parameters and result are those of `files.run`.
     """
     counts = collections.Counter()
-    prepared = prepare(folder)
+    prepared = prepare(folder, fits)
     for number in range(n_files):
         draw = random.Random(f"{seed} {number}")
-        fit = draw.choice(list(FITS))
+        fit = draw.choice(fits)
         whole, files = prepared[fit]
         *_, last = files
         data, ways = forge(draw, files[last], WAYS)

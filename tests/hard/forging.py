@@ -424,7 +424,9 @@ def change_array(random, draft):
 def change_skops(random, draft):
     """Change the zip archive that skops wrote: its bytes, members, or the schema in it."""
     stored = [each["skops"] for each in holders(draft.content, "skops")]
-    stored = [each for each in stored if isinstance(each, dict) and each.get("array") in draft.arrays]
+    stored = [
+        each for each in stored if isinstance(each, dict) and each.get("array") in draft.arrays
+    ]
     if not stored:
         return change_value(random, draft)
     name = random.choice(stored)["array"]

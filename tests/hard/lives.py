@@ -9,6 +9,7 @@ import copy
 import io
 import math
 import sys
+import warnings
 from pathlib import Path
 
 import hypothesis
@@ -19,7 +20,7 @@ from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 import sklearn_lstmae
 from helpers import assert_same
 from sklearn_lstmae import load, save
-from test_state_machine import CUBE, DATA, LifeOfAClassifier, LifeOfADetector, LifeOfATransformer
+from test_state_machine import DATA, LifeOfAClassifier, LifeOfADetector, LifeOfATransformer
 
 FOLDER = str(Path(sklearn_lstmae.__file__).parent)
 
@@ -139,4 +140,6 @@ def run(name, n_lives, seed, n_steps=10):
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(hypothesis.seed(seed)(LIVES[name]), settings=few)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # few epochs
+        run_state_machine_as_test(hypothesis.seed(seed)(LIVES[name]), settings=few)

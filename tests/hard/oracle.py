@@ -39,6 +39,9 @@ KNOWN = {
 }  # fmt: skip
 
 
+METHODS = ("transform", "reconstruct", "errors", "decision_function", "predict_proba")
+
+
 def complaints(model):
     """Reasons, as short strings, why this cannot be what a fit left; parameters may be anything."""
     if type(model) not in KNOWN:  # what skops stores: not ours
@@ -231,8 +234,7 @@ def _of_detector(attributes):
             or configuration["threshold"] == "conformal",
             "offset_ that lies outside of the scores": offset == -math.inf
             or scores.min() - 1e-9 * abs(scores.min()) <= offset <= scores.max() + 1e-9,
-            "codes where no score is from codes": has_codes
-            or all(each is None for each in codes),
+            "codes where no score is from codes": has_codes or all(each is None for each in codes),
             "center and spread of a single score": configuration["score_from"] == "both"
             or (bool((center == 0).all()) and bool((spread == 1).all())),
         }
@@ -256,7 +258,13 @@ def _of_use(model):
     try:
         X = _sequences(model)
         with np.errstate(all="ignore"):
-            for name in ("transform", "reconstruct", "errors", "decision_function", "predict_proba"):
+            for name in (
+                "transform",
+                "reconstruct",
+                "errors",
+                "decision_function",
+                "predict_proba",
+            ):
                 if hasattr(model, name):
                     getattr(model, name)(X)
         repr(model)

@@ -103,11 +103,13 @@ def answer(question, model):
 
 def questions_of(name):
     """Questions to a model, and to copies of it: {name: function of a model}."""
-    questions = dict(CASES[name][3])
+    questions = CASES[name][3]
     _, first = next(iter(questions.items()))
-    for how, copy_of in COPIES.items():
-        questions[f"{how}, then the first"] = lambda model, copy_of=copy_of: first(copy_of(model))
-    return questions
+    copies = {
+        f"{how}, then the first": lambda model, copy_of=copy_of: first(copy_of(model))
+        for how, copy_of in COPIES.items()
+    }
+    return questions | copies
 
 
 def run(name, n_calls, n_readers=2):

@@ -17,3 +17,23 @@ def test_what_is_not_forged_is_as_it_was(originals, tmp_path):
         assert forging.Draft.of(data).to_bytes() == data
         assert files.judge(tmp_path / "file", data, model) == []
         assert oracle.complaints(model) == []
+
+
+def test_a_forged_file_is_refused_or_a_model_that_a_fit_makes(originals, tmp_path):
+    counts = files.run(originals, 150, 0, tmp_path)
+    assert not counts
+
+
+def test_a_forged_checkpoint_is_refused_or_of_a_fit(tmp_path):
+    counts = checkpoints.run(15, 0, tmp_path, fits=["plain"])
+    assert not counts
+
+
+@pytest.mark.parametrize("name", lives.LIVES)
+def test_an_interrupt_leaves_the_old_model_or_the_new_one(name):
+    lives.run(name, 3, seed=0)
+
+
+@pytest.mark.parametrize("name", readers.CASES)
+def test_a_reader_during_a_refit_gets_the_old_answer_or_the_new_one(name):
+    readers.run(name, 60)
