@@ -1,8 +1,8 @@
 """Work on any number of sequences, block by block, on all cores.
 
-A row's result does not depend, to the bit, on the rows next to it: a block has a fixed width for
-its architecture and its number of frames, products run on one thread each, and a row has as many
-frames as its own length needs.
+A row's result does not depend, to the bit, on the rows next to it or on their number: a block is
+wide enough that each place but those at its edges is computed in one order, products run on one
+thread each, and a row has as many frames as its own length needs.
 
 Letters: N sequences, B places of a block, b rows that fill some of them, K frames.
 """
@@ -23,18 +23,23 @@ from sklearn_lstmae.sequences.frames import round_up
 # width of a vector is 0, products run on one thread, and no row is in the first and last places:
 # OpenBLAS' Haswell kernel computes these in another order than all between them. The tests pass
 # with its kernels for Nehalem, Sandybridge, SkylakeX and Cooperlake, too (OPENBLAS_CORETYPE).
+# The remainder is that of any power of two from NARROWEST on.
 WIDEST, NARROWEST, MARGIN = 256, 32, 8
 GATE_VALUES = 2**15  # gates of a block that the cache of a core holds
 BLOCK_VALUES = 2**24  # in the memory of a layer
 
 
 def block_rows(architecture: Architecture, n_frames):
-    """Rows of a block of sequences of ``n_frames`` frames."""
-    return block_width(architecture, n_frames) - 2 * MARGIN
+    """Most rows of a block of sequences of ``n_frames`` frames."""
+    return _most_places(architecture, n_frames) - 2 * MARGIN
 
 
-def block_width(architecture: Architecture, n_frames):
-    """Places of such a block, those at its edges included."""
+def block_width(n_rows):
+    """Places of a block of ``n_rows`` rows, those at its edges included: a power of two."""
+    return max(NARROWEST, 1 << (n_rows + 2 * MARGIN - 1).bit_length())
+
+
+def _most_places(architecture: Architecture, n_frames):
     units = architecture.most_units
     widest = units + max(architecture.input_width, 2 * units)
     width = WIDEST

@@ -114,7 +114,7 @@ class Coder:
     def encode_block(self, frames: Frames, append_states=False):
         """Codes (b, C) of at most `blocks.block_rows` sequences and, if asked for, their states."""
         n_rows, n_frames = frames.values.shape[:2]
-        width, places = block_width(self.architecture, n_frames), places_of(n_rows)
+        width, places = block_width(n_rows), places_of(n_rows)
         values, indicators = (
             np.zeros((n_frames, array.shape[2], width), array.dtype)
             for array in (frames.values, frames.indicators)
@@ -132,7 +132,7 @@ class Coder:
 
     def decode_block(self, codes, lengths, n_frames, task="reconstruct"):
         """Frames of at most `blocks.block_rows` codes in the order of time: (b, K, P * F)."""
-        width, places = block_width(self.architecture, n_frames), places_of(len(codes))
+        width, places = block_width(len(codes)), places_of(len(codes))
         block = np.zeros((codes.shape[1], width), np.float32)
         block[:, places] = codes.T
         decoder = self._network.decoders[task]

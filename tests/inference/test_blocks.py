@@ -41,29 +41,31 @@ def architecture(make_architecture):
 
 
 @pytest.mark.parametrize("units", [1, 37, 64, 128, 1000])
-def test_a_block_has_a_width_for_its_architecture_and_frames(units, make_architecture):
-    """A power of two, so that the remainder by the width of a vector is zero."""
+def test_a_block_holds_fewer_rows_of_longer_sequences(units, make_architecture):
     architecture = make_architecture(hidden_units=(units,))
-    widths = [block_width(architecture, n_frames) for n_frames in 2 ** np.arange(20)]
-    assert widths == sorted(widths, reverse=True)
-    assert set(widths) <= set((2 ** np.arange(20)).tolist())
-    assert NARROWEST <= widths[-1] <= widths[0] <= WIDEST
+    most = [block_rows(architecture, n_frames) for n_frames in 2 ** np.arange(20)]
+    assert most == sorted(most, reverse=True)
+    assert NARROWEST <= block_width(most[-1]) <= block_width(most[0]) <= WIDEST
 
 
 def test_wide_layers_and_long_sequences_have_narrow_blocks(make_architecture):
     small, large = (make_architecture(hidden_units=(units,)) for units in (3, 1000))
-    assert block_width(small, 5) == WIDEST
-    assert block_width(large, 5) == block_width(small, 10**7) == NARROWEST
-    bottleneck = make_architecture(latent_dim=1000)
-    assert block_width(bottleneck, 5) == NARROWEST
+    widest, narrowest = WIDEST - 2 * MARGIN, NARROWEST - 2 * MARGIN
+    assert block_rows(small, 5) == widest
+    assert block_rows(large, 5) == block_rows(large, 10**7) == narrowest
+    assert block_rows(make_architecture(latent_dim=1000), 5) == narrowest
 
 
-def test_no_row_is_at_the_edge_of_its_block(architecture):
-    width = block_width(architecture, 5)
-    places = np.arange(width)[places_of(block_rows(architecture, 5))]
-    assert places[0] == MARGIN
-    assert places[-1] == width - MARGIN - 1
-    assert_array_equal(np.arange(width)[places_of(3)], MARGIN + np.arange(3))
+@pytest.mark.parametrize("n_rows", [1, 3, 16, 17, 48, 49, 111, 112, 113, 240])
+def test_a_block_is_no_wider_than_its_rows_and_edges_need(n_rows):
+    """A power of two, so that the remainder by the width of a vector is zero."""
+    width = block_width(n_rows)
+    assert width in (32, 64, 128, 256)
+    places = np.arange(width)[places_of(n_rows)]
+    assert len(places) == n_rows
+    assert MARGIN == places[0]
+    assert places[-1] < width - MARGIN
+    assert width == NARROWEST or width // 2 < n_rows + 2 * MARGIN
 
 
 @pytest.mark.parametrize("block_values", [module.BLOCK_VALUES, 2000])

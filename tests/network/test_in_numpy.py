@@ -9,7 +9,7 @@ import pytest
 import threadpoolctl
 from numpy.testing import assert_array_equal
 
-from sklearn_lstmae.inference.blocks import block_width, places_of
+from sklearn_lstmae.inference.blocks import MARGIN, block_rows, block_width, places_of
 from sklearn_lstmae.network.in_numpy import NumpyOperations
 from sklearn_lstmae.network.wiring import network_of
 
@@ -31,19 +31,20 @@ def describe(changes):
 
 
 class Block:
-    """A network, and rows in some of the places of a block as wide as it is in use."""
+    """A network, and rows in some of the places of a block as wide as they need."""
 
     def __init__(self, architecture, weights):
         self.network, self.weights = network_of(architecture), weights
         self.operations = NumpyOperations(architecture, weights)
-        self.width = block_width(architecture, K)
+        self.most_rows = block_rows(architecture, K)
         generator = np.random.default_rng(1)
         self.frames = generator.normal(size=(K, architecture.input_width, N)).astype("f4")
 
     def fill(self, rows):
         """Frames (K, D, B) and mask (K, B) of a block that begins with these rows."""
-        frames = np.zeros((*self.frames.shape[:2], self.width), "f4")
-        lengths = np.full(self.width, K)
+        width = block_width(len(rows))
+        frames = np.zeros((*self.frames.shape[:2], width), "f4")
+        lengths = np.full(width, K)
         frames[:, :, places_of(len(rows))] = self.frames[:, :, rows]
         lengths[places_of(len(rows))] = LENGTHS[rows]
         return frames, np.arange(K)[:, np.newaxis] < lengths
@@ -79,14 +80,15 @@ def one_thread_products():
 
 
 @pytest.mark.parametrize("changes", KERNELS, ids=describe)
-def test_a_row_is_the_same_to_the_bit_wherever_it_is_in_a_block(
+def test_a_row_is_the_same_to_the_bit_wherever_it_is_in_a_block_of_any_width(
     changes, make_block, one_thread_products
 ):
     block = make_block(**changes)
     expected = block.run(np.arange(N))
-    most = block.width - 2 * places_of(1).start
-    for first in (1, 6, most - N):
-        rows = np.zeros(most, int)
+    widths = [32, 64, 128, 256]
+    for first, width in zip((1, 6, 100, 240 - N), widths, strict=True):
+        rows = np.zeros(min(width - 2 * MARGIN, block.most_rows), int)
+        first = min(first, len(rows) - N)
         rows[first : first + N] = np.arange(N)
         for got, alone in zip(block.run(rows), expected, strict=True):
             assert_array_equal(got, alone[..., rows])
@@ -102,7 +104,7 @@ def test_a_row_of_huge_values_leaves_the_others_alone(value, activation, make_bl
     frames[:, :, place] = value
     codes = block.encode(frames, mask)
     for got, clean in zip((codes, block.decode(codes)), expected, strict=True):
-        others = np.arange(block.width) != place
+        others = np.arange(frames.shape[-1]) != place
         assert_array_equal(got[..., others], clean[..., others])
 
 
