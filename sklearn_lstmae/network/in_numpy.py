@@ -60,12 +60,20 @@ class NumpyOperations(Operations):
     """
 
     def __init__(self, architecture: Architecture, weights):
+        self._weights = network_of(architecture).by_layer(weights)
+        self._activation = architecture.activation
         self._arranged: dict[Any, Any] = {}
-        for layer, arrays in network_of(architecture).by_layer(weights).items():
-            if isinstance(layer, Lstm):
-                self._arranged[layer] = ArrangedLstm(arrays, architecture.activation)
-            else:
-                self._arranged[layer] = _columns_first(*arrays)
+
+    def _weights_of(self, layer):
+        """The weights of a layer, arranged when it is first run: an encoder needs no decoder's."""
+        if layer not in self._arranged:
+            weights = self._weights[layer]
+            self._arranged[layer] = (
+                ArrangedLstm(weights, self._activation)
+                if isinstance(layer, Lstm)
+                else _columns_first(*weights)
+            )
+        return self._arranged[layer]
 
     def lstm(self, layer, read, *, mask=None, state=None):
         """Run a layer over a block."""
@@ -76,7 +84,7 @@ class NumpyOperations(Operations):
 
     def dense(self, layer, columns):
         """(..., D, B) -> (..., E, B)."""
-        kernel, bias = self._arranged[layer]
+        kernel, bias = self._weights_of(layer)
         return kernel @ columns + bias
 
     def join(self, vectors):
@@ -125,7 +133,7 @@ class NumpyOperations(Operations):
         What is the same for all sequences is added to the bias, and what is the same at all frames
         to the gates, once.
         """
-        arranged = self._arranged[layer]
+        arranged = self._weights_of(layer)
         series = [values[turn] for values in read.series]
         if read.time is None and read.code is None:
             return Pass(arranged, series, state=state)
