@@ -30,9 +30,9 @@ APART = {"records": {"sequences"}, "datasets": set(), "windows": {"records"}}
 LEAVES = {"displays", "saving", "keras_models", "windows"}
 # Private files at the top of the package, which any room may import and which import no room.
 GROUND = {"_file_container", "_sklearn", "_versions"}
-# Modules that import TensorFlow: these, and all of `training` but two.
+# Modules that import TensorFlow: these, and all of `training` but three.
 TENSORFLOW = {f"network.{name}" for name in ("_tensorflow", "lstm", "in_tensorflow", "in_keras")}
-WITHOUT_TENSORFLOW = {"training", "training.plan", "training.state"}
+WITHOUT_TENSORFLOW = {"training", "training.plan", "training.shards", "training.state"}
 # Outside packages -> the rooms and modules that may import them.
 ONLY_IN = {
     "tensorflow": {"training", *TENSORFLOW},

@@ -55,6 +55,9 @@ ADVICE = {
     "and without resume: the learning rates of all epochs depend on how many there are. "
 }
 
+# What processes that train together have each on their own.
+OF_EACH_PART = ("number of sequences", "longest sequence", "checksum of X")
+
 # Packages of another version may make other bits.
 SAME_BITS = ("sklearn_lstmae", "numpy", "keras", "tensorflow")
 
@@ -346,6 +349,14 @@ def describe(estimator, sequences, state, seed):
         "checksum of the weights to begin with": beginning,
         "seed": seed,
     }
+
+
+def merge_jobs(jobs):
+    """One description of a fit of which each process described its part."""
+    first, *others = jobs
+    if not others:
+        return first
+    return first | {name: [job[name] for job in jobs] for name in OF_EACH_PART}
 
 
 def _plain(value):

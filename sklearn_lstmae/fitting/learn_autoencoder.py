@@ -5,18 +5,20 @@ after that there is one way for all of them.
 """
 
 from dataclasses import replace as copy_with
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 
-from sklearn_lstmae.fitting.checkpoints import check_progress, describe
+from sklearn_lstmae.fitting.checkpoints import check_progress, describe, merge_jobs
 from sklearn_lstmae.fitting.model import FittedModel, fitted_model
 from sklearn_lstmae.fitting.parameters import check_size, configure, make_plan
 from sklearn_lstmae.fitting.seeds import draw_seed, hold_out
-from sklearn_lstmae.inference.coder import Coder
+from sklearn_lstmae.fitting.sharing import check_shards, count_rows, draw_sample
+from sklearn_lstmae.inference.coder import Coder, means_of
 from sklearn_lstmae.network.wiring import network_of
 from sklearn_lstmae.sequences.scaling import Moments, least_deviation, observe, scaling_of
-from sklearn_lstmae.sequences.summaries import Summary, learn_summary
+from sklearn_lstmae.sequences.summaries import ROWS, Summary, learn_summary
+from sklearn_lstmae.training.shards import current_shards
 from sklearn_lstmae.training.state import TrainingProgress, TrainingState
 
 # Field of an Architecture -> the parameter that decides it, where the names differ.
@@ -48,18 +50,20 @@ def learn(estimator, sequences, report, *, goes_on=False, one_pass=False, checkp
     from sklearn_lstmae.training.loop import fresh_state, train
     from sklearn_lstmae.training.objectives.autoencoder import Autoencoding
 
-    known = _describe_model(estimator, sequences, goes_on, one_pass)
+    shards = current_shards()
+    known = _describe_model(estimator, sequences, shards, goes_on, one_pass)
     model = FittedModel.of(known)
     architecture = model.architecture
     check_size(architecture)
     reader = model.reader(sequences, architecture.decoders, as_trained=True)
     n_weights = len(network_of(architecture).shapes)  # others only serve training
-    seed, start, keep = _begin(estimator, sequences, goes_on, checkpoints, architecture)
-    learning, validation = hold_out(estimator, reader, seed)
-    summary = _summary(estimator, start, learning, seed)
+    seed, start, keep = _begin(estimator, sequences, shards, goes_on, checkpoints, architecture)
+    learning, validation = hold_out(estimator, reader, seed, shards)
+    n_learning = count_rows(learning, shards)
+    summary = _summary(estimator, start, learning, shards, seed)
     if summary is not None:
         learning = copy_with(learning, summaries=summary.apply(learning))
-    plan = make_plan(estimator, seed, one_pass, len(learning), summary is not None)
+    plan = make_plan(estimator, seed, one_pass, n_learning, summary is not None)
     objective = Autoencoding(architecture, model.loss, summary.n_components if summary else 0)
     fresh = fresh_state(objective, seed)
     start = start or TrainingProgress(fresh)
@@ -68,12 +72,15 @@ def learn(estimator, sequences, report, *, goes_on=False, one_pass=False, checkp
         plan,
         learning,
         copy_with(start, state=_adapt(start.state, fresh, n_weights, summary)),
-        measure=None if validation is None else partial(_measure, model, plan, validation),
-        report=report.listener(lambda weights: {**known, "weights_": weights[:n_weights]}),
-        keep=keep,
+        shards=shards,
+        measure=None if validation is None else partial(_measure, model, plan, validation, shards),
+        report=shards.decider(
+            report.listener(lambda weights: {**known, "weights_": weights[:n_weights]})
+        ),
+        keep=shards.decider(keep),
     )
     weights = progress.weights[:n_weights]
-    loss, baseline_loss = _losses(model, plan, learning, weights)
+    loss, baseline_loss = _losses(model, plan, learning, shards, weights)
     return {
         **known,
         **_results(estimator, progress, seed, goes_on, one_pass, n_weights),
@@ -83,11 +90,12 @@ def learn(estimator, sequences, report, *, goes_on=False, one_pass=False, checkp
     }
 
 
-def _describe_model(estimator, sequences, goes_on, one_pass):
+def _describe_model(estimator, sequences, shards, goes_on, one_pass):
     """Fitted attributes that need no training."""
-    configuration = configure(estimator, sequences)
-    moments = observe(sequences)
-    n_timesteps = sequences.n_timesteps
+    n_timesteps = check_shards(estimator, sequences, shards)
+    configuration = configure(estimator, sequences, n_timesteps)
+    each = shards.everywhere([observe(part) for part in shards.cut(sequences)])
+    moments = reduce(Moments.merge, each)
     if goes_on:
         configuration = _carry_configuration(estimator, configuration, one_pass)
     if goes_on and one_pass:
@@ -104,12 +112,12 @@ def _describe_model(estimator, sequences, goes_on, one_pass):
     }
 
 
-def _summary(estimator, start, learning, seed):
+def _summary(estimator, start, learning, shards, seed):
     """The summary that is a target: the one with which training began, or one of its own."""
     if not estimator.summary_weight:
         return None
     known = None if start is None else start.state.summary
-    return known or learn_summary(learning, seed)
+    return known or learn_summary(draw_sample(learning, shards, ROWS, seed), seed)
 
 
 def _adapt(state, fresh, n_weights, summary):
@@ -123,19 +131,22 @@ def _adapt(state, fresh, n_weights, summary):
     return copy_with(state, weights=weights, optimizer=None, summary=summary)
 
 
-def _losses(model, plan, reader, weights):
+def _losses(model, plan, reader, shards, weights):
     """Weighted loss of weights at inference, and that of predicting the mean: two floats.
 
     It is that of the decoders, so that it can be compared whatever else was a target.
     """
     coder = Coder(model.architecture, weights)
-    each = coder.mean_losses(reader, model.loss, model.scaling.center)  # (2, tasks)
+    sums = [
+        coder.summed_losses(part, model.loss, model.scaling.center) for part in shards.parts(reader)
+    ]
+    each = means_of(np.sum(shards.everywhere(sums), axis=0))  # (2, tasks)
     return [float(np.dot(plan.term_weights[: len(loss)], loss)) for loss in each]
 
 
-def _measure(model, plan, validation, weights):
+def _measure(model, plan, validation, shards, weights):
     weights = weights[: len(network_of(model.architecture).shapes)]
-    return {"val_loss": _losses(model, plan, validation, weights)[0]}
+    return {"val_loss": _losses(model, plan, validation, shards, weights)[0]}
 
 
 # From the fitted weights -----------------------------------------------------------------
@@ -182,7 +193,7 @@ def _earlier_moments(estimator):
     return Moments(estimator.n_observed_, estimator.mean_, estimator.var_, least)
 
 
-def _begin(estimator, sequences, goes_on, checkpoints, architecture):
+def _begin(estimator, sequences, shards, goes_on, checkpoints, architecture):
     """Seed of a training, what it begins from, and what keeps its progress after each epoch."""
     state, seed = None, None
     if goes_on:
@@ -198,12 +209,13 @@ def _begin(estimator, sequences, goes_on, checkpoints, architecture):
             seed = kept["seed"]
     any_seed = seed is None and estimator.random_state is None
     if seed is None:
-        seed = draw_seed(estimator.random_state)
+        seed = shards.decide(draw_seed(estimator.random_state))
     start = None if state is None else TrainingProgress(state)
-    if checkpoints is None:
+    if not shards.decide(checkpoints is not None):
         return seed, start, None
-    job, found = describe(estimator, sequences, state, seed), None
-    if estimator.resume:
+    job = merge_jobs(shards.gather(describe(estimator, sequences, state, seed)))
+    found = None
+    if checkpoints is not None and estimator.resume:
         check = partial(
             check_progress,
             architecture=architecture,
@@ -212,7 +224,8 @@ def _begin(estimator, sequences, goes_on, checkpoints, architecture):
             start=state,
         )
         found, job = checkpoints.resume(job, any_seed, check)
-    return job["seed"], found or start, partial(checkpoints.write, job)
+    seed, found = shards.decide((job["seed"], found))
+    return seed, found or start, partial(checkpoints.write, job) if checkpoints else None
 
 
 # What came out ---------------------------------------------------------------------------

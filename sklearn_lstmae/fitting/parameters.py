@@ -137,9 +137,13 @@ def resolve_batch_size(batch_size, n_sequences):
     return max(fitting, default=4)
 
 
-def configure(estimator, sequences):
-    """The settings of a fit as plain values: what every method after fit works with."""
-    patch_size = resolve_patch_size(estimator.patch_size, sequences.n_timesteps, estimator.horizon)
+def configure(estimator, sequences, n_timesteps=None):
+    """The settings of a fit as plain values: what every method after fit works with.
+
+    ``n_timesteps`` is the longest sequence of the fit, by default that of ``sequences``.
+    """
+    n_timesteps = sequences.n_timesteps if n_timesteps is None else n_timesteps
+    patch_size = resolve_patch_size(estimator.patch_size, n_timesteps, estimator.horizon)
     return {
         "architecture": {
             "n_features": sequences.n_features,

@@ -5,12 +5,20 @@ import math
 import numpy as np
 from sklearn.utils import check_random_state
 
+from sklearn_lstmae.training.shards import ONE_SHARD
 
-def hold_out(estimator, reader, seed):
-    """Readers of the sequences to learn from and, with early stopping, to validate on, or None."""
+
+def hold_out(estimator, reader, seed, shards=ONE_SHARD):
+    """Readers of the sequences to learn from and, with early stopping, to validate on, or None.
+
+    The rows are drawn from those of all processes, and each of them takes its own.
+    """
     if not estimator.early_stopping:
         return reader, None
-    rows = split_rows(len(reader), estimator.validation_fraction, seed)
+    counts = shards.everywhere([len(part) for part in shards.parts(reader)])
+    first = sum(counts[: shards.here.start])
+    parts = split_rows(sum(counts), estimator.validation_fraction, seed)
+    rows = [part[(part >= first) & (part < first + len(reader))] - first for part in parts]
     return [reader.subset(part) for part in rows]
 
 

@@ -95,6 +95,10 @@ class Coder:
         ``center`` (F,) or a number, in scaled units. Returns two arrays, a number for each of the
         reader's tasks.
         """
+        return means_of(self.summed_losses(reader, loss, center))
+
+    def summed_losses(self, reader: FrameReader, loss, center=0.0):
+        """Sums that `means_of` makes `mean_losses` of: those of several readers add up."""
 
         def sums(_, block, outputs):
             return [
@@ -108,8 +112,7 @@ class Coder:
                 for task, target in block.targets.items()
             ]
 
-        total, count = np.moveaxis(np.sum(self.map_outputs(reader, sums), axis=0), 2, 0)
-        return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0).T
+        return np.sum(self.map_outputs(reader, sums), axis=0)  # (tasks, 2, 2)
 
     def encode_block(self, frames: Frames, append_states=False):
         """Codes (b, C) of at most `blocks.block_rows` sequences and, if asked for, their states."""
@@ -146,6 +149,12 @@ class Coder:
         place = np.where(place <= last, last - place, place)  # (b, K)
         place += n_frames * np.arange(len(codes))[:, np.newaxis]
         return frames.reshape(-1, frames.shape[2])[place]
+
+
+def means_of(sums):
+    """Mean losses of what `Coder.summed_losses` returned: two arrays, a number for each task."""
+    total, count = np.moveaxis(sums, 2, 0)
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0).T
 
 
 class ClassScores:

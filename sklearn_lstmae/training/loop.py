@@ -13,6 +13,7 @@ from sklearn_lstmae.sequences.frames import FrameReader, round_up
 
 from .compiled import training_steps
 from .plan import TrainingPlan
+from .shards import ONE_SHARD, split_evenly
 from .state import TrainingProgress, TrainingState
 from .steps import Objective, Recipe
 
@@ -39,6 +40,7 @@ def train(
     reader: FrameReader,
     start: TrainingProgress,
     *,
+    shards=ONE_SHARD,
     constants=(),
     measure=None,
     report=None,
@@ -55,6 +57,8 @@ def train(
     start : TrainingProgress
         What to go on from: a state without history to begin the plan with, or what ``keep``
         received, which ends with the bits of a training that was never interrupted.
+    shards : Shards
+        Whose rows are those of the reader.
     constants : sequence of float32 arrays
         As the objective specifies them.
     measure : callable (weights) -> dict, optional
@@ -79,7 +83,7 @@ def train(
         When the network and its minibatches do not fit into memory.
     """
     with _memory_errors():
-        run, progress = Run(objective, plan, reader, constants), start
+        run, progress = Run(objective, plan, reader, shards, constants), start
     calls_back = not (report is None and measure is None and keep is None)
     per_call = 1 if calls_back else max(1, STEPS_A_CALL // run.n_batches)
     while not (_asks_to_stop(report, progress) or _is_over(plan, progress)):
@@ -189,6 +193,24 @@ def draw_order(n_frames, batch_size, seed, epoch):
     return generator.permutation(order.reshape(n_batches, batch_size))
 
 
+def draw_share(rows, n_frames, shape, seed, epoch, shard):
+    """Rows that one of several shards adds to each minibatch of an epoch: int32, -1 for none.
+
+    The rows, of ``n_frames`` (N,), spread evenly over the minibatches: ``shape`` is their number
+    and the most rows of one. As in `draw_order` rows of similar length share a minibatch, and the
+    shares of one minibatch are as long as each other wherever the lengths of the shards are.
+    """
+    rows = np.random.default_rng([seed, 1, epoch, shard]).permutation(rows)
+    bounds = split_evenly(len(rows), shape[0])
+    for start in range(0, shape[0], SORTED_BATCHES):
+        stop = min(start + SORTED_BATCHES, shape[0])
+        group = rows[bounds[start] : bounds[stop]]
+        group[:] = group[np.argsort(n_frames[group], kind="stable")]
+    order = np.full(shape, -1, np.int32)
+    order[np.arange(shape[1]) < np.diff(bounds)[:, np.newaxis]] = rows
+    return np.random.default_rng([seed, 1, epoch]).permutation(order)
+
+
 class Run:
     """What stays the same during one training: the compiled step and the data.
 
@@ -197,21 +219,32 @@ class Run:
     objective : Objective
     plan : TrainingPlan
     reader : FrameReader
+    shards : Shards
     constants : sequence of float32 arrays
     """
 
-    def __init__(self, objective: Objective, plan: TrainingPlan, reader: FrameReader, constants=()):
+    def __init__(
+        self,
+        objective: Objective,
+        plan: TrainingPlan,
+        reader: FrameReader,
+        shards=ONE_SHARD,
+        constants=(),
+    ):
         self.objective, self.plan, self.reader = objective, plan, reader
-        self.constants = constants
-        longest = int(reader.n_frames.max())
-        equal = (reader.n_frames == longest).all()
-        self.width = longest if equal else int(round_up(longest))
+        self.shards, self.constants = shards, constants
+        counts, shortest, longest = _sizes(reader, shards)
+        self.width = longest if shortest == longest else int(round_up(longest))
         # A power of two, so that folds of slightly different size share one compiled step.
-        self.batch_size = min(plan.batch_size, 2 ** int(np.ceil(np.log2(len(reader)))))
-        self.n_batches = -(-len(reader) // self.batch_size)
+        self.batch_size = min(plan.batch_size, 2 ** int(np.ceil(np.log2(sum(counts)))))
+        self.n_batches = -(-sum(counts) // self.batch_size)
+        self.share = -(-max(counts) // self.n_batches)  # rows of a shard in a minibatch
         xla = uses_xla(objective.layers, plan.epochs * self.n_batches, self.width)
-        self.shards = 2 if xla and self.batch_size % 2 == 0 and self.batch_size >= 16 else 1
-        self.steps = training_steps(objective, Recipe.of(plan, self.shards, xla))
+        recipe = Recipe.of(plan, shards.total, xla, shards.here, shards.reduce)
+        if shards.total == 1:
+            halves = xla and self.batch_size % 2 == 0 and self.batch_size >= 16
+            recipe = Recipe.of(plan, 2 if halves else 1, xla)
+        self.steps = training_steps(objective, recipe)
         frames = [spec for spec in objective.tables if spec.shape.rank == 3]
         frame_bytes = sum(spec.dtype.size * spec.shape[-1] for spec in frames)
         row_bytes = max(1, self.width * frame_bytes)
@@ -223,19 +256,14 @@ class Run:
 
     def advance(self, state, n_done, n_epochs):
         """Train for ``n_epochs`` after the ``n_done`` of this plan: new state, their losses."""
-        order = np.concatenate(
-            [
-                draw_order(self.reader.n_frames, self.batch_size, self.plan.seed, epoch)
-                for epoch in range(state.n_epochs, state.n_epochs + n_epochs)
-            ]
-        )
+        epochs = range(state.n_epochs, state.n_epochs + n_epochs)
+        order = np.concatenate([self._draw_order(epoch) for epoch in epochs])
         weights, optimizer = state.weights, state.optimizer or self.steps.initial_state()
         rates = self._rates(n_done * self.n_batches, len(order))
         start = 0
         sums = []
         for tables, rows in self._chunks(order):
             stop = start + len(rows)
-            rows = rows.reshape(len(rows), self.shards, -1)
             weights, optimizer, *both = self.steps(
                 self.plan, weights, optimizer, tables, rows, rates[start:stop],
                 state.n_steps + start, self.constants,
@@ -251,6 +279,19 @@ class Run:
             n_steps=state.n_steps + start,
         )
         return state, losses
+
+    def _draw_order(self, epoch):
+        """Rows of each minibatch of an epoch: (S, shards of this process, B / shards) int32."""
+        n_frames, seed = self.reader.n_frames, self.plan.seed
+        if self.shards.total == 1:
+            order = draw_order(n_frames, self.batch_size, seed, epoch)
+            return order.reshape(len(order), len(self.steps.recipe.here), -1)
+        numbered = zip(self.shards.here, self.shards.rows(self.reader), strict=True)
+        shares = [
+            draw_share(rows, n_frames, (self.n_batches, self.share), seed, epoch, shard)
+            for shard, rows in numbered
+        ]
+        return np.stack(shares, axis=1)
 
     def _rates(self, start, n_steps):
         """Learning rates of some steps of this plan: float32 (n_steps,)."""
@@ -298,6 +339,14 @@ class Run:
             for part in np.split(rows, range(self.part, len(rows), self.part))
         ]
         return [tf.concat(parts, 0) for parts in zip(*blocks, strict=True)]
+
+
+def _sizes(reader, shards):
+    """Rows of each shard, and the fewest and the most frames of a row in all of them."""
+    n_frames = [part.n_frames for part in shards.parts(reader)]
+    facts = shards.everywhere([(len(n), int(n.min()), int(n.max())) for n in n_frames])
+    counts, shortest, longest = zip(*facts, strict=True)
+    return counts, min(shortest), max(longest)
 
 
 def _check_finite(losses, earlier, weights):

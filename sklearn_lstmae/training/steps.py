@@ -38,12 +38,22 @@ class Recipe:
     clips: bool
     shards: int  # equal parts of a minibatch whose gradients are computed side by side
     xla: bool
+    here: range  # the shards of this process
+    reduce: Callable | None  # (tensor) -> its sum over all processes; None in a single one
 
     @classmethod
-    def of(cls, plan: TrainingPlan, shards, xla):
-        """The recipe of a plan."""
-        clips = plan.clipnorm is not None
-        return cls(plan.optimizer, plan.dropout > 0, plan.noise > 0, clips, shards, xla)
+    def of(cls, plan: TrainingPlan, shards, xla, here=None, reduce=None):
+        """The recipe of a plan; ``here`` is all shards by default."""
+        return cls(
+            plan.optimizer,
+            plan.dropout > 0,
+            plan.noise > 0,
+            plan.clipnorm is not None,
+            shards,
+            xla,
+            range(shards) if here is None else here,
+            reduce,
+        )
 
 
 class Numbers(NamedTuple):
@@ -153,7 +163,7 @@ class TrainingSteps:
             Weights, and variables of the optimizer.
         tables : list of arrays
             The data, M rows each, as `Objective.load` returns them.
-        order : int32 array of shape (S, shards, B / shards)
+        order : int32 array of shape (S, shards of this process, B / shards)
             Rows of each minibatch, -1 for none.
         rates : float32 array of shape (S,)
             Learning rates.
@@ -166,7 +176,7 @@ class TrainingSteps:
         -------
         weights, state : as given, after the last step
         losses : array of shape (S, J)
-            Sum of the errors of each term.
+            Sum of the errors of each term, over all processes.
         counts : array of shape (S, J)
             Number of these errors.
         """
@@ -187,7 +197,7 @@ class TrainingSteps:
             tf.TensorSpec([sum(self._sizes)]),
             [tf.TensorSpec(array.shape, array.dtype) for array in self.initial_state()],
             self.objective.tables,
-            tf.TensorSpec([None, self.recipe.shards, None], tf.int32),  # order
+            tf.TensorSpec([None, len(self.recipe.here), None], tf.int32),  # order
             tf.TensorSpec([None]),  # rates
             tf.TensorSpec([self.objective.n_terms]),  # term weights
             tf.TensorSpec([2], tf.int32),  # seed, first step
@@ -198,26 +208,39 @@ class TrainingSteps:
         return traced.get_concrete_function()
 
     def _loop(self, vector, state, tables, order, rates, term_weights, seed, numbers, constants):
-        n_steps, shards = tf.shape(order)[0], self.recipe.shards
+        n_steps, shards, here = tf.shape(order)[0], self.recipe.shards, self.recipe.here
         shape = [self.objective.n_terms]
         arrays = [tf.TensorArray(tf.float32, n_steps, element_shape=shape) for _ in range(2)]
 
         def body(step, vector, state, losses, counts):
-            parts = [_take(tables, order[step, shard]) for shard in range(shards)]
+            parts = [_take(tables, order[step, place]) for place in range(len(here))]
             count = tf.add_n([self.objective.counts(part) for part in parts])  # (J,)
+            [count] = self._over_processes(count)
             results = []
-            for shard, part in enumerate(parts):
+            for shard, part in zip(here, parts, strict=True):
                 key = seed * [1, shards * SEEDS] + [0, (step * shards + shard) * SEEDS]
                 scales = term_weights / tf.maximum(count, 1.0)
                 results.append(self._gradient(vector, part, scales, key, numbers, constants))
             loss, gradient = (tf.add_n(list(both)) for both in zip(*results, strict=True))
+            loss, gradient = self._over_processes(loss, gradient)
             vector, state = self._update(state, gradient, vector, rates[step], numbers)
             return step + 1, vector, state, losses.write(step, loss), counts.write(step, count)
 
         _, vector, state, *arrays = tf.while_loop(
-            lambda step, *_: step < n_steps, body, (0, vector, list(state), *arrays)
+            lambda step, *_: step < n_steps,
+            body,
+            (0, vector, list(state), *arrays),
+            # All processes must sum the same thing at a time.
+            parallel_iterations=10 if self.recipe.reduce is None else 1,
         )
         return vector, state, *(array.stack() for array in arrays)
+
+    def _over_processes(self, *vectors):
+        """Sum of each vector over all processes."""
+        if self.recipe.reduce is None:
+            return vectors
+        sizes = [vector.shape[0] for vector in vectors]
+        return tf.split(self.recipe.reduce(tf.concat(vectors, 0)), sizes)
 
     def _shard_gradient(self, vector, tables, scales, key, numbers, constants):
         """Summed losses (J,) and the gradient (W,) of their sum in these scales (J,)."""
