@@ -37,8 +37,12 @@ def learning_aside(estimator):
     yield learner
     # What others have set since then, such as a parameter, stays.
     kept = {name: value for name, value in vars(estimator).items() if not _is_fitted(name)}
-    learned = {name: value for name, value in vars(learner).items() if _is_fitted(name)}
-    estimator.__dict__ = kept | learned
+    estimator.__dict__ = kept | fitted_attributes(learner)
+
+
+def fitted_attributes(estimator):
+    """What a fit has made, by name."""
+    return {name: value for name, value in vars(estimator).items() if _is_fitted(name)}
 
 
 def of_one_fit(method):

@@ -11,6 +11,10 @@ except ImportError:  # scikit-learn < 1.9: no callbacks
         """Stands in for scikit-learn's mixin."""
 
 
+# Attributes of an estimator with callbacks: its own, or those of the one it is part of.
+CALLBACKS = {"_skl_callbacks", "_parent_callback_ctx"}
+
+
 class FitReport:
     """Reports the progress of a fit to scikit-learn's callbacks and to the terminal.
 
@@ -34,7 +38,7 @@ class FitReport:
         self._estimator, self._learner, self._data = estimator, learner, {"X": X, "y": y}
         self._n_epochs, self._n_told = n_epochs, 0
         self._context = None
-        if {"_skl_callbacks", "_parent_callback_ctx"} & vars(estimator).keys():
+        if CALLBACKS & vars(estimator).keys():
             self._context = estimator._init_callback_context(max_subtasks=n_epochs)
             self._context.call_on_fit_task_begin(estimator=estimator, **self._data)
         self._bar = None  # until training begins

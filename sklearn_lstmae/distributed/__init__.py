@@ -1,0 +1,9 @@
+"""Data on a Dask cluster: fit one model on several machines, and encode by partitions.
+
+It needs the extra ``dask``: ``pip install 'sklearn-lstmae[dask]'``.
+"""
+
+from sklearn_lstmae.distributed.cluster import fit
+from sklearn_lstmae.distributed.ranks import LostRankError, fit_rank
+
+__all__ = ["LostRankError", "fit", "fit_rank"]

@@ -1,0 +1,225 @@
+"""Fit one transformer on several workers of a Dask cluster."""
+
+import copy
+import os
+import pickle
+import signal
+import socket
+import time
+import uuid
+import warnings
+
+from sklearn_lstmae._sklearn import num_samples, take_rows
+from sklearn_lstmae.distributed.collections import is_collection, partition
+from sklearn_lstmae.distributed.rank_process import Reply, run_in_process
+from sklearn_lstmae.distributed.ranks import check_transformer
+from sklearn_lstmae.fitting.in_one_step import learning_aside
+from sklearn_lstmae.training.shards import split_evenly
+
+# Seconds between two looks at ranks, and those that the others have to end after the first of them
+# has failed: some then fail only since they lost it.
+PATIENCE, GRACE = 0.2, 2.0
+
+# Which of several failures explains the others.
+MOST_TELLING = ("killed", "gone", "error", "lost", "stopped")
+
+
+def fit(estimator, X, *, client=None, n_ranks=None):
+    """Fit one transformer on several workers of a Dask cluster.
+
+    Each worker starts a process, its rank, which has a part of the sequences. A minibatch of
+    ``batch_size`` sequences has an equal share of each part; the ranks add up their gradients over
+    the network, and so take the steps that one process would take. This pays off for data that one
+    machine cannot hold, and with large minibatches: at each step the ranks exchange a gradient as
+    large as the network, which takes some milliseconds on a local network.
+
+    The result does not depend on the number of workers beyond the order in which minibatches are
+    drawn: it differs from ``estimator.fit(X)`` as that of another seed.
+
+    Only rank 0, on the first worker, writes to ``checkpoint_dir``, which all workers that may
+    become the first must share to go on with ``resume=True``, after the loss of a worker for
+    example. There callbacks are called, on copies of them and with its part as X, and there the
+    lines of ``verbose`` are printed.
+
+    Parameters
+    ----------
+    estimator : LSTMAutoencoderTransformer
+        To fit. Its ``early_stopping``, ``checkpoint_dir``, ``resume`` and ``warm_start`` mean what
+        they mean in its ``fit``.
+
+    X : array, DataFrame, list, or Dask array, DataFrame or bag
+        The sequences, as ``estimator.fit`` takes them. In an array of Dask a block has whole
+        sequences, in a bag each item is a sequence (T_i, F). Dask collections are never gathered:
+        a worker gets its part alone.
+
+    client : distributed.Client, default=None
+        The cluster; None: the current client.
+
+    n_ranks : int, default=None
+        Ranks, at most one on each worker; None: one on each.
+
+    Returns
+    -------
+    estimator : LSTMAutoencoderTransformer
+        Fitted, and no different from one that was fitted in this process.
+
+    Raises
+    ------
+    RuntimeError
+        If a rank was killed or lost, within seconds: the message names it.
+
+    ValueError
+        As ``estimator.fit``; a note tells the rank, since numbers of sequences in the message
+        count from the beginning of its part. The state of an earlier fit is kept.
+
+    See Also
+    --------
+    fit_rank : What each process does, for other launchers than Dask.
+    transform : Encode a Dask collection.
+
+    Notes
+    -----
+    Ranks listen on a free port of their machines without asking who calls. Use them within a
+    network that you trust, as Dask itself.
+
+    Examples
+    --------
+    >>> from distributed import Client, LocalCluster
+    >>> from sklearn_lstmae import LSTMAutoencoderTransformer, distributed
+    >>> client = Client(LocalCluster(n_workers=2))  # doctest: +SKIP
+    >>> autoencoder = LSTMAutoencoderTransformer(random_state=0)
+    >>> distributed.fit(autoencoder, X)  # doctest: +SKIP
+    LSTMAutoencoderTransformer(random_state=0)
+    """
+    from distributed import Client, Event
+
+    check_transformer(estimator)
+    client = Client.current() if client is None else client
+    workers = _choose_workers(client, n_ranks)
+    parts = _divide(X, len(workers))
+    estimator_sent = copy.copy(estimator)
+    if estimator.checkpoint_dir is not None:
+        estimator_sent.checkpoint_dir = os.path.abspath(estimator.checkpoint_dir)
+    stop = Event(f"stop-{uuid.uuid4()}", client=client)
+    try:
+        futures = _start(client, workers, estimator_sent, parts, stop.name)
+        replies = _wait(client, workers, futures)
+    finally:
+        stop.set()
+    first = _judge(replies, workers)
+    with learning_aside(estimator) as learner:
+        for category, message in first.warnings:
+            warnings.warn(message, category, stacklevel=2)
+        vars(learner).update(first.value)
+    return estimator
+
+
+def _choose_workers(client, n_ranks):
+    """Addresses of the workers that get a rank."""
+    workers = sorted(client.nthreads())
+    n_ranks = len(workers) if n_ranks is None else n_ranks
+    if not 1 <= n_ranks <= len(workers):
+        raise ValueError(
+            f"n_ranks={n_ranks} must be at least 1 and at most the number of workers, of which the "
+            f"cluster has {len(workers)}: start more of them, or use fewer ranks."
+        )
+    return workers[:n_ranks]
+
+
+def _divide(X, n_ranks):
+    """A part of X for each rank."""
+    if is_collection(X):
+        return partition(X, n_ranks)
+    n_sequences = num_samples(X)
+    if n_sequences < n_ranks:
+        raise ValueError(
+            f"X has {n_sequences} sequences, fewer than n_ranks={n_ranks}: use fewer ranks."
+        )
+    bounds = split_evenly(n_sequences, n_ranks)
+    return [take_rows(X, slice(*pair)) for pair in zip(bounds[:-1], bounds[1:], strict=True)]
+
+
+def _start(client, workers, estimator, parts, stop):
+    """A future of the reply of each rank."""
+    only = [{"workers": [worker], "allow_other_workers": False, "pure": False} for worker in workers]
+    addresses = client.gather([client.submit(_free_address, **options) for options in only])
+    futures = []
+    for rank, (part, options) in enumerate(zip(parts, only, strict=True)):
+        if is_collection(part):
+            [part] = client.compute([part], **{**options, "pure": None})
+        else:
+            part = client.scatter(part, workers=options["workers"], hash=False)
+        job = estimator, part, addresses, rank
+        futures.append(client.submit(_run, *job, stop, key=f"rank-{rank}-{stop}", **options))
+    return futures
+
+
+def _free_address():
+    """A free port of a worker, as "host:port"."""
+    from distributed import get_worker
+    from distributed.comm import get_address_host
+
+    host = get_address_host(get_worker().address)
+    with socket.socket() as free:
+        free.bind((host, 0))
+        return f"{host}:{free.getsockname()[1]}"
+
+
+def _run(estimator, X, addresses, rank, stop):
+    """What a worker does: Reply of its rank."""
+    import cloudpickle
+    from distributed import Event
+
+    event = Event(stop)
+    job = cloudpickle.dumps((estimator, X, addresses, rank), protocol=pickle.HIGHEST_PROTOCOL)
+    return run_in_process(job, event.is_set)
+
+
+def _wait(client, workers, futures):
+    """Replies of all ranks or, soon after one of them has failed, of those that have ended."""
+    replies, deadline = {}, None
+    while len(replies) < len(futures) and (deadline is None or time.monotonic() < deadline):
+        time.sleep(PATIENCE)
+        alive = client.nthreads()
+        for rank, (worker, future) in enumerate(zip(workers, futures, strict=True)):
+            if rank in replies:
+                continue
+            if future.done():
+                error = future.exception()
+                replies[rank] = future.result() if error is None else Reply("error", error)
+            elif worker not in alive:
+                replies[rank] = Reply("gone")
+        if deadline is None and any(reply.kind != "fitted" for reply in replies.values()):
+            deadline = time.monotonic() + GRACE
+    return replies
+
+
+def _judge(replies, workers):
+    """The reply of rank 0 if all ranks have fitted; else raise for the one that explains it."""
+    failed = [pair for pair in replies.items() if pair[1].kind != "fitted"]
+    if not failed:
+        return replies[0]
+    rank, reply = min(failed, key=lambda pair: MOST_TELLING.index(pair[1].kind))
+    name = f"rank {rank} of {len(workers)} (worker {workers[rank]})"
+    advice = (
+        "With checkpoint_dir, resume=True goes on after the last epoch. The worker's log may tell "
+        "more."
+    )
+    if reply.kind == "gone":
+        raise RuntimeError(f"The worker of {name} is gone, and the fit with it. {advice}")
+    if reply.kind == "killed":
+        raise RuntimeError(f"The process of {name} {_death(reply.value)}. {advice}")
+    if reply.kind == "stopped":
+        raise RuntimeError(f"The process of {name} was stopped. {advice}")
+    reply.value.add_note(f"This was raised by {name}, on its part of X.")
+    raise reply.value
+
+
+def _death(status):
+    """Words for the exit status of a process that did not reply."""
+    if status >= 0:
+        return f"ended with status {status}"
+    try:
+        return f"was killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was killed by signal {-status}"
