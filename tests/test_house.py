@@ -27,7 +27,7 @@ ROOMS = ["sequences", "network", "inference", "training", "fitting"]
 # `windows` is only there for pickles that name it, from before there was a room `records`.
 APART = {"records": {"sequences"}, "datasets": set(), "windows": {"records"}}
 # Nothing of the package imports these.
-LEAVES = {"displays", "saving", "keras_models", "windows"}
+LEAVES = {"displays", "distributed", "saving", "keras_models", "windows"}
 # Private files at the top of the package, which any room may import and which import no room.
 GROUND = {"_file_container", "_sklearn", "_versions"}
 # Modules that import TensorFlow: these, and all of `training` but three.
@@ -40,6 +40,8 @@ ONLY_IN = {
     "scikeras": set(),
     "matplotlib": {"displays"},
     "onnx": {"saving"},
+    "dask": {"distributed"},
+    "distributed": {"distributed"},
 }
 # Rooms in which arrays are all there is: no estimator, no scikit-learn.
 WITHOUT_SKLEARN = {"network", "inference", "training"}

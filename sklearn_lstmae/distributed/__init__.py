@@ -4,6 +4,15 @@ It needs the extra ``dask``: ``pip install 'sklearn-lstmae[dask]'``.
 """
 
 from sklearn_lstmae.distributed.cluster import fit
+from sklearn_lstmae.distributed.lazy import predict, predict_proba, score_samples, transform
 from sklearn_lstmae.distributed.ranks import LostRankError, fit_rank
 
-__all__ = ["LostRankError", "fit", "fit_rank"]
+__all__ = [
+    "LostRankError",
+    "fit",
+    "fit_rank",
+    "predict",
+    "predict_proba",
+    "score_samples",
+    "transform",
+]

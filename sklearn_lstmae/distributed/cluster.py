@@ -10,10 +10,11 @@ import uuid
 import warnings
 
 from sklearn_lstmae._sklearn import num_samples, take_rows
-from sklearn_lstmae.distributed.collections import is_collection, partition
+from sklearn_lstmae.distributed.collections import partition
 from sklearn_lstmae.distributed.rank_process import Reply, run_in_process
 from sklearn_lstmae.distributed.ranks import check_transformer
 from sklearn_lstmae.fitting.in_one_step import learning_aside
+from sklearn_lstmae.sequences.numbers import is_dask
 from sklearn_lstmae.training.shards import split_evenly
 
 # Seconds between two looks at ranks, and those that the others have to end after the first of them
@@ -128,7 +129,7 @@ def _choose_workers(client, n_ranks):
 
 def _divide(X, n_ranks):
     """A part of X for each rank."""
-    if is_collection(X):
+    if is_dask(X):
         return partition(X, n_ranks)
     n_sequences = num_samples(X)
     if n_sequences < n_ranks:
@@ -141,11 +142,13 @@ def _divide(X, n_ranks):
 
 def _start(client, workers, estimator, parts, stop):
     """A future of the reply of each rank."""
-    only = [{"workers": [worker], "allow_other_workers": False, "pure": False} for worker in workers]
+    only = [
+        {"workers": [worker], "allow_other_workers": False, "pure": False} for worker in workers
+    ]
     addresses = client.gather([client.submit(_free_address, **options) for options in only])
     futures = []
     for rank, (part, options) in enumerate(zip(parts, only, strict=True)):
-        if is_collection(part):
+        if is_dask(part):
             [part] = client.compute([part], **{**options, "pure": None})
         else:
             part = client.scatter(part, workers=options["workers"], hash=False)

@@ -5,11 +5,6 @@ import numpy as np
 from sklearn_lstmae.training.shards import split_evenly
 
 
-def is_collection(X):
-    """Whether X is a lazy collection of Dask, told without importing it."""
-    return hasattr(X, "__dask_graph__") and callable(X.__dask_graph__)
-
-
 def partition(X, n_parts):
     """Consecutive parts of a collection, with about as many sequences each: Delayed objects."""
     if hasattr(X, "chunks"):

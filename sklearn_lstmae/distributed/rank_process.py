@@ -7,6 +7,7 @@ never outlives the process that started it.
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -75,14 +76,13 @@ def main():
     os.dup2(2, 1)  # what is printed goes where the errors of Dask's worker go
     job = pickle.load(sys.stdin.buffer)
     threading.Thread(target=_end_with_stdin, daemon=True).start()
-    pickle.dump(_fit(*job), reply)
-    reply.flush()
-    os._exit(0)  # TensorFlow would wait for other ranks
+    with reply:
+        pickle.dump(_fit(*job), reply)
 
 
 def _end_with_stdin():
     sys.stdin.buffer.read()
-    os._exit(1)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _as_pickled(error):

@@ -52,6 +52,11 @@ def is_store(X: Any) -> bool:
     return type(X).__module__.split(".")[0] in LAZY or not hasattr(X, "__array__")
 
 
+def is_dask(X: Any) -> bool:
+    """Whether X is a lazy collection of Dask, told without importing it."""
+    return type(X).__module__.split(".")[0] in ("dask", "dask_expr")
+
+
 def is_groupby(X: Any) -> bool:
     """Whether X is what ``groupby`` of pandas or polars returns."""
     return type(X).__name__.endswith("GroupBy")
@@ -135,6 +140,12 @@ def refuse_collections(X: Any, name: str) -> None:
     if X is None:
         raise ValueError(f"{name} is None. Expected {LAYOUTS}.")
     what = f"{name} is of type {type(X).__name__}"
+    if is_dask(X) and not hasattr(X, "chunks"):
+        raise ValueError(
+            f"{what} of Dask: pass {name}.compute() if it fits into memory, and else call fit, "
+            "transform, predict or others of sklearn_lstmae.distributed, such as "
+            f"distributed.transform(estimator, {name})."
+        )
     if is_groupby(X):
         raise ValueError(f"{what}, of keys and groups: pass [group for _, group in {name}].")
     if isinstance(X, Mapping):
