@@ -1,6 +1,7 @@
 """Fit one transformer on several workers of a Dask cluster."""
 
 import copy
+import itertools
 import os
 import pickle
 import signal
@@ -137,23 +138,21 @@ def _divide(X, n_ranks):
             f"X has {n_sequences} sequences, fewer than n_ranks={n_ranks}: use fewer ranks."
         )
     bounds = split_evenly(n_sequences, n_ranks)
-    return [take_rows(X, slice(*pair)) for pair in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [take_rows(X, slice(*pair)) for pair in itertools.pairwise(bounds)]
 
 
 def _start(client, workers, estimator, parts, stop):
     """A future of the reply of each rank."""
-    only = [
-        {"workers": [worker], "allow_other_workers": False, "pure": False} for worker in workers
-    ]
-    addresses = client.gather([client.submit(_free_address, **options) for options in only])
-    futures = []
-    for rank, (part, options) in enumerate(zip(parts, only, strict=True)):
+    asked = [client.submit(_free_address, workers=[each], pure=False) for each in workers]
+    addresses, futures = client.gather(asked), []
+    for rank, (worker, part) in enumerate(zip(workers, parts, strict=True)):
+        only = {"workers": [worker], "allow_other_workers": False}
         if is_dask(part):
-            [part] = client.compute([part], **{**options, "pure": None})
+            part = client.compute(part, **only)
         else:
-            part = client.scatter(part, workers=options["workers"], hash=False)
+            part = client.scatter(part, workers=[worker], hash=False)
         job = estimator, part, addresses, rank
-        futures.append(client.submit(_run, *job, stop, key=f"rank-{rank}-{stop}", **options))
+        futures.append(client.submit(_run, *job, stop, pure=False, **only))
     return futures
 
 
@@ -180,7 +179,8 @@ def _run(estimator, X, addresses, rank, stop):
 
 def _wait(client, workers, futures):
     """Replies of all ranks or, soon after one of them has failed, of those that have ended."""
-    replies, deadline = {}, None
+    replies: dict[int, Reply] = {}
+    deadline = None
     while len(replies) < len(futures) and (deadline is None or time.monotonic() < deadline):
         time.sleep(PATIENCE)
         alive = client.nthreads()

@@ -1,5 +1,7 @@
 """Dask collections of sequences: what they are, and their parts."""
 
+import itertools
+
 import numpy as np
 
 from sklearn_lstmae.training.shards import split_evenly
@@ -24,8 +26,7 @@ def partition(X, n_parts):
             "them, or use fewer ranks."
         )
     if hasattr(X, "chunks"):
-        bounds = split_evenly(n_blocks, n_parts)
-        pairs = zip(bounds[:-1], bounds[1:], strict=True)
+        pairs = itertools.pairwise(split_evenly(n_blocks, n_parts))
         parts = [X.blocks[start:stop] for start, stop in pairs]
         return [part.rechunk({0: -1}).to_delayed().ravel()[0] for part in parts]
     return X.repartition(npartitions=n_parts).to_delayed()

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ class Shards:
                 sequences.layout,
                 sequences.has_missing,
             )
-            for start, stop in zip(bounds[:-1], bounds[1:], strict=True)
+            for start, stop in pairwise(bounds)
         ]
 
     def rows(self, reader: FrameReader) -> list[np.ndarray]:
