@@ -13,8 +13,8 @@ import dask.array as da
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
-from helpers import assert_same, make_transformer, ragged
 
+from helpers import assert_same, make_transformer, ragged
 from sklearn_lstmae import LSTMAutoencoderDetector, distributed
 from sklearn_lstmae.training.shards import Shards, sharing
 
@@ -41,12 +41,10 @@ def ranks():
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
-            pid, parent = path.parent.name, path.read_text().rpartition(")")[2].split()[1]
-            if (
-                int(parent) == os.getpid()
-                and b"rank_process" in (path.parent / "cmdline").read_bytes()
-            ):
-                found.append(int(pid))
+            parent = path.read_text().rpartition(")")[2].split()[1]
+            command = path.with_name("cmdline").read_bytes()
+            if int(parent) == os.getpid() and b"rank_process" in command:
+                found.append(int(path.parent.name))
         except OSError:  # it has ended
             continue
     return sorted(found)

@@ -6,9 +6,9 @@ import dask.bag as db
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import make_transformer
 from numpy.testing import assert_array_equal
 
+from helpers import make_transformer
 from sklearn_lstmae import LSTMAutoencoderClassifier, LSTMAutoencoderDetector, distributed
 
 N, T, F = 20, 8, 2

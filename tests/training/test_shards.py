@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from helpers import assert_same, make_transformer
 from numpy.testing import assert_array_equal
 
+from helpers import assert_same, make_transformer
 from sklearn_lstmae.training.shards import Shards, sharing, split_evenly
 
 
