@@ -51,6 +51,7 @@ def ranks():
 
 
 @pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore:All 2 epochs were run:UserWarning")
 def test_two_ranks_fit_what_two_shards_of_one_process_do(client, X):
     """Bit for bit: ragged, masked, with dropout, noise, two decoders, early stopping, summaries."""
     lengths = 9 + np.arange(N) % 4
