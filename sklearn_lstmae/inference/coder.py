@@ -46,7 +46,7 @@ class Coder:
             return [reader.read(rows, n_frames)]
 
         blocks = row_blocks(self.architecture, reader.n_frames)
-        return in_place(blocks, on_all_cores(encode_rows, blocks, read), len(reader))
+        return in_place(blocks, _on_blocks(encode_rows, blocks, reader, read), len(reader))
 
     def decode(self, codes, lengths, task="reconstruct"):
         """Scaled sequences as long as the longest: (N, C), (N,) -> (N, T, F), padding undefined."""
@@ -87,7 +87,8 @@ class Coder:
                 outputs[task] = _to_steps(frames, target.n_features)
             return function(rows, block, outputs)
 
-        return on_all_cores(output_of, row_blocks(self.architecture, reader.n_frames), read)
+        blocks = row_blocks(self.architecture, reader.n_frames)
+        return _on_blocks(output_of, blocks, reader, read)
 
     def mean_losses(self, reader: FrameReader, loss, center=0.0):
         """Mean loss of each task over all observed values, and that of ``center`` as the output.
@@ -185,6 +186,15 @@ class ClassScores:
         surprise = np.logaddexp.reduce(scores, axis=1) - scores[np.arange(len(scores)), classes]
         loss = (surprise * np.asarray(shares)[classes]).mean()
         return float(loss), float((scores.argmax(axis=1) == classes).mean())
+
+
+def _on_blocks(function, blocks, reader, read):
+    """`on_all_cores`, but a store is read in the order of its rows, whatever lengths they have."""
+    if not reader.sequences.is_stored:
+        return on_all_cores(function, blocks, read)
+    order = np.argsort([rows.start if isinstance(rows, slice) else rows[0] for rows, _ in blocks])
+    results = on_all_cores(function, [blocks[number] for number in order], read)
+    return [results[place] for place in np.argsort(order)]
 
 
 def linear(columns, kernel, bias):

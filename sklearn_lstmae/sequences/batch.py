@@ -1,7 +1,5 @@
 """Sequences of their own length as one padded array, and back."""
 
-import mmap
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as copy_with
@@ -11,6 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 from sklearn.utils import gen_batches
+
+from sklearn_lstmae.sequences.stores import Store, read_rows, release_pages
+
+# Rows that are looked at one after the other are read in blocks of this size.
+BLOCK_BYTES = 2**24
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +79,8 @@ class Sequences:
 
     Parameters
     ----------
-    source : array of shape (N, T, F) or list of ndarrays of shape (T_i, F)
-        Numbers of any real dtype: an ndarray, or a store on disk that is indexed like one.
+    source : ndarray or Store of shape (N, T, F), or list of ndarrays of shape (T_i, F)
+        Numbers of any real dtype.
 
     lengths : ndarray of shape (N,), dtype int64
         Steps of each sequence. In an array what follows them is padding, whatever it holds.
@@ -110,11 +113,16 @@ class Sequences:
         self.has_missing = has_missing
         self.n_sequences = len(lengths)
         self.n_timesteps = int(lengths.max())
-        self.n_features = int(source[0].shape[1])
+        self.n_features = n_features_of(source)
         self.width = self.n_timesteps if isinstance(source, list) else int(source.shape[1])
 
     def __len__(self) -> int:
         return self.n_sequences
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether rows are read from a store, best in their order."""
+        return isinstance(self.source, Store)
 
     @cached_property
     def resolution(self) -> float:
@@ -155,6 +163,7 @@ class Sequences:
         if isinstance(self.source, list):
             chosen = [self.source[row] for row in np.arange(self.n_sequences)[rows]]
             values = _stack(chosen, n_timesteps, self.n_features, dtype)  # (N, T, F)
+            release_pages(chosen)
         else:
             values = _crop_or_pad(read_rows(self.source, rows, dtype), n_timesteps)
 
@@ -167,22 +176,15 @@ class Sequences:
         values = np.where(observed, values, values.dtype.type(0))
         return copy_with(batch, values=values, observed=observed if self.has_missing else None)
 
-    def blocks(self, max_bytes: int = 2**24) -> Iterator[slice]:
+    def blocks(self, max_bytes: int = BLOCK_BYTES) -> Iterator[slice]:
         """Slices of consecutive rows, each of at most `max_bytes` as float32, or one row."""
         row_bytes = 4 * self.n_timesteps * self.n_features
         return gen_batches(self.n_sequences, max(1, max_bytes // row_bytes))
 
 
-def read_rows(source: Any, rows: slice | np.ndarray, dtype: DTypeLike) -> np.ndarray:
-    """Rows of a source array as (N, T, F), its padding included; too large becomes infinite."""
-    _release_pages(source)
-    if isinstance(source, np.ndarray) or isinstance(rows, slice):
-        block = source[rows]
-    else:  # h5py reads increasing rows only
-        increasing, places = np.unique(rows, return_inverse=True)
-        block = np.asarray(source[increasing])[places]
-    with np.errstate(all="ignore"):
-        return np.asarray(block, dtype=dtype, order="C")
+def n_features_of(source: Any) -> int:
+    """F of a source."""
+    return int(source[0].shape[1] if isinstance(source, list) else source.shape[2])
 
 
 def pad(arrays: Sequence[np.ndarray]) -> SequenceBatch:
@@ -237,20 +239,6 @@ def to_layout(
         return values[:, :, 0] if is_flat else values
     sequences = unpad(values, lengths)
     return [sequence[:, 0] for sequence in sequences] if is_flat else sequences
-
-
-def _release_pages(source: Any) -> None:
-    """Let go of what was read of a memory map before; else all of it would stay resident.
-
-    Nothing is lost: Linux keeps the pages of a shared mapping, changed ones too, in its cache.
-    A copy-on-write map (mode "c") is not shared.
-    """
-    is_shared = False
-    while source is not None and not isinstance(source, mmap.mmap):
-        is_shared = isinstance(source, np.memmap) and source.mode != "c"
-        source = getattr(source, "base", None)  # below windows is an object that is no array
-    if is_shared and isinstance(source, mmap.mmap) and sys.platform == "linux":
-        source.madvise(mmap.MADV_DONTNEED)
 
 
 def like_input(values: np.ndarray, lengths: np.ndarray, layout: str) -> Any:

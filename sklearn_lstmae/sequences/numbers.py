@@ -57,6 +57,18 @@ def is_dask(X: Any) -> bool:
     return type(X).__module__.split(".")[0] in ("dask", "dask_expr")
 
 
+def to_rows(X: Any, name: str) -> tuple[Any, Any]:
+    """Return what holds the rows of X with two axes, and a table with the names of its columns.
+
+    Both are X itself, but for a DataFrame of dask and for arrays of xarray.
+    """
+    if is_table(X) and hasattr(X, "to_dask_array"):
+        head = X.head(1, npartitions=-1)
+        check_columns(head, name, "sequence")
+        return X.to_dask_array(lengths=True), head
+    return X, X[:1] if is_store(X) else X
+
+
 def is_groupby(X: Any) -> bool:
     """Whether X is what ``groupby`` of pandas or polars returns."""
     return type(X).__name__.endswith("GroupBy")

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from sklearn_lstmae._sklearn import check_n_features, get_feature_names
-from sklearn_lstmae.sequences.batch import Sequences, read_rows
+from sklearn_lstmae.sequences.batch import BLOCK_BYTES, Sequences, n_features_of
 from sklearn_lstmae.sequences.numbers import (
     LAYOUTS,
     NUMERIC_KINDS,
@@ -19,12 +19,15 @@ from sklearn_lstmae.sequences.numbers import (
     check_columns,
     is_dask,
     is_group,
+    is_store,
     is_table,
     refuse_collections,
     refuse_types,
     to_array,
     to_container,
+    to_rows,
 )
+from sklearn_lstmae.sequences.stores import Store, read_rows, release_pages
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Parsed:
 
     Attributes
     ----------
-    source : array of shape (N, T, F) or list of ndarrays of shape (T_i, F)
+    source : ndarray or Store of shape (N, T, F), or list of ndarrays of shape (T_i, F)
         As `Sequences` takes it.
 
     layout : {"2d", "3d", "list", "list-1d"}
@@ -58,7 +61,7 @@ class Parsed:
     @property
     def n_features(self) -> int:
         """F."""
-        return int(self.source[0].shape[1])
+        return n_features_of(self.source)
 
 
 def check_sequences(
@@ -78,9 +81,9 @@ def check_sequences(
         DataFrames, `feature_names_in_`, but only after all checks have passed.
 
     X : array, DataFrame or list
-        Sequences of shape (N, T) or (N, T, F), the latter a memory map or a dataset of h5py too,
-        or a list of (T_i, F). A list of 1-D arrays is univariate. Nested lists of plain numbers
-        are read as the array that they write, if there is one.
+        Sequences of shape (N, T) or (N, T, F), memory maps and arrays of h5py, zarr, xarray and
+        dask too, or a list of (T_i, F). A list of 1-D arrays is univariate. Nested lists of plain
+        numbers are read as the array that they write, if there is one.
 
     missing : {"error", "mask"}
         "error" refuses NaN. With "mask" NaN is a missing value, and steps of nothing but NaN at
@@ -135,19 +138,38 @@ def _parse(X: Any, estimator: BaseEstimator, name: str) -> Parsed:
 
 def _parse_2d(X: Any, estimator: BaseEstimator, name: str) -> Parsed:
     """(N, T) numbers."""
-    array = as_numbers(X, estimator, name, ("sequence", "step"))
+    axes = ("sequence", "step")
+    rows, features = to_rows(X, name)
+    if is_store(rows):
+        return _parse_store(rows, features, estimator, name, axes)
+    array = as_numbers(X, estimator, name, axes)
     return Parsed(array[:, :, np.newaxis], "2d", X)
 
 
 def _parse_3d(X: Any, shape: tuple[int, ...], estimator: BaseEstimator, name: str) -> Parsed:
-    """(N, T, F) numbers. A store of numbers stays where it is."""
+    """(N, T, F) numbers."""
     _check_not_empty(shape, estimator)
-    first = np.asarray(X[:1])
-    source = X
-    if isinstance(X, np.ndarray) or first.dtype.kind not in NUMERIC_KINDS:
-        source = as_numbers(to_array(X[:], name), estimator, name, ("sequence", "step", "feature"))
-        first = source[:1]
-    return Parsed(source, "3d", first[0])
+    axes = ("sequence", "step", "feature")
+    if is_store(X):
+        return _parse_store(X, X[0], estimator, name, axes)
+    array = as_numbers(X, estimator, name, axes)
+    return Parsed(array, "3d", array[0])
+
+
+def _parse_store(
+    X: Any, features: Any, estimator: BaseEstimator, name: str, axes: tuple[str, ...]
+) -> Parsed:
+    """(N, T) or (N, T, F) numbers, which stay where they are; what is no number is read at once."""
+    layout = f"{len(axes)}d"
+    _check_not_empty(X.shape, estimator)
+    features = features.to_pandas() if hasattr(features, "to_pandas") else features
+    if not is_table(features):
+        features = np.asarray(features)
+    source: Any = Store(X, name)
+    if source.dtype.kind not in NUMERIC_KINDS:
+        array = as_numbers(to_array(X[:], name), estimator, name, axes)
+        source = array.reshape(*array.shape[:2], -1)
+    return Parsed(source, layout, features)
 
 
 def _parse_list(X: list, estimator: BaseEstimator, name: str) -> Parsed:
@@ -308,7 +330,7 @@ def _check_agrees(
 ) -> None:
     """Raise if fit saw other features; (N, T) and (N, T, 1) are the same to all but 2-D on 2-D."""
     if (parsed.layout == "2d") == (fitted.layout == "2d"):
-        if "3d" in (parsed.layout, fitted.layout):  # such an array cannot have names
+        if "3d" in (parsed.layout, fitted.layout) and not _have_names(parsed, estimator):
             check_n_features(estimator, parsed.features, reset=False)
             return
         validate_data(estimator, parsed.features, reset=False, skip_check_array=True)
@@ -331,6 +353,11 @@ def _check_agrees(
         f"shape (n_sequences, n_timesteps, {n_features}) or a list of (n_timesteps, {n_features}) "
         f"arrays; one sequence alone is [{name}]."
     )
+
+
+def _have_names(parsed: Parsed, estimator: BaseEstimator) -> bool:
+    """Whether both fit and X have names of features. Of arrays (N, T, F) only xarray's can."""
+    return hasattr(estimator, "feature_names_in_") and is_table(parsed.features)
 
 
 def _refuse_column(parsed: Parsed, estimator_name: str, name: str) -> None:
@@ -404,12 +431,23 @@ def _blocks_with_nan(sequences: Sequences) -> Iterator[tuple[int, np.ndarray]]:
     """Yield float32 blocks (n, T, F) where not all is finite, after their first row's number."""
     source = sequences.source
     if isinstance(source, list):
-        blocks = (
-            (row, read_rows(source, slice(row, row + 1), np.float32)) for row in range(len(source))
-        )
+        blocks = _read_each(source)
     else:
         blocks = ((rows.start, read_rows(source, rows, np.float32)) for rows in sequences.blocks())
     return ((first, block) for first, block in blocks if not np.isfinite(block).all())
+
+
+def _read_each(arrays: list[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield each of some (T_i, F) as float32 (1, T_i, F) after its number."""
+    n_bytes, first = 0, 0
+    for row, array in enumerate(arrays):
+        with np.errstate(all="ignore"):
+            yield row, np.asarray(array, np.float32)[np.newaxis]
+        n_bytes += array.nbytes
+        if n_bytes > BLOCK_BYTES:
+            release_pages(arrays[first : row + 1])
+            n_bytes, first = 0, row + 1
+    release_pages(arrays[first:])
 
 
 def _observed_lengths(observed: np.ndarray) -> np.ndarray:

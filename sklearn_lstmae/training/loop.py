@@ -21,7 +21,13 @@ WARM_UP = 0.05  # share of the steps in which the learning rate grows
 
 # Frames of all sequences are kept in memory up to this size, else read chunk by chunk.
 RESIDENT_BYTES = 2**26
-CHUNK_BYTES = 2**23
+CHUNK_BYTES = 2**24
+
+# What is read in chunks is shuffled on two levels, so that each row is read once an epoch, in
+# slices: first blocks of consecutive rows, then the rows within a buffer of several blocks. The
+# sizes do not depend on how a store is made, so that one seed gives one result.
+BLOCK_BYTES = 2**21
+BUFFER_BYTES = 2**24  # as a chunk, which is read at a time
 
 # Without callbacks several epochs are one call, of about this many minibatches.
 STEPS_A_CALL = 1024
@@ -173,24 +179,53 @@ def learning_rates(peak, n_steps, start=0, stop=None):
     return (peak * rise * 0.5 * (1.0 + np.cos(np.pi * step / n_steps))).astype(np.float32)
 
 
-def draw_order(n_frames, batch_size, seed, epoch):
+def draw_order(n_frames, batch_size, seed, epoch, block=None, buffer=None):
     """Rows of each minibatch of an epoch: (S, B) int32, -1 for none.
 
     Where sequences differ in length, (N,) ``n_frames``, those of similar length share a minibatch,
     so that the short ones do not pay for the long: rows are shuffled, then sorted by length
     within groups of `SORTED_BATCHES` minibatches, and the minibatches are shuffled.
+
+    With a ``block`` of rows and a ``buffer`` of minibatches, all this happens within one buffer
+    after the other, which have the rows of several blocks each.
     """
     generator = np.random.default_rng([seed, 1, epoch])
-    rows = generator.permutation(len(n_frames))
+    rows = _shuffle(generator, len(n_frames), block, buffer and buffer * batch_size)
     n_batches = -(-len(rows) // batch_size)
     order = np.full(n_batches * batch_size, -1, np.int32)
     order[: len(rows)] = rows
     if (n_frames == n_frames[0]).all():
         return order.reshape(n_batches, batch_size)
-    for start in range(0, len(rows), SORTED_BATCHES * batch_size):
-        group = rows[start : start + SORTED_BATCHES * batch_size]
+    buffer = buffer or n_batches
+    size = min(SORTED_BATCHES, buffer) * batch_size
+    for start in range(0, len(rows), size):
+        group = rows[start : start + size]
         order[start : start + len(group)] = group[np.argsort(n_frames[group], kind="stable")]
-    return generator.permutation(order.reshape(n_batches, batch_size))
+    minibatches = order.reshape(n_batches, batch_size)
+    return np.concatenate(
+        [
+            generator.permutation(minibatches[start : start + buffer])
+            for start in range(0, n_batches, buffer)
+        ]
+    )
+
+
+def _shuffle(generator, n_rows, block, buffer):
+    """Shuffle blocks of rows, then the rows within each buffer: (n_rows,)."""
+    if block is None or n_rows <= buffer:
+        return generator.permutation(n_rows)
+    starts = block * generator.permutation(-(-n_rows // block))
+    rows = (starts[:, np.newaxis] + np.arange(block)).ravel()
+    rows = rows[rows < n_rows]
+    for start in range(0, n_rows, buffer):
+        generator.shuffle(rows[start : start + buffer])
+    return rows
+
+
+def _whole_groups(n_batches):
+    """At most this many minibatches, but one: whole groups of `SORTED_BATCHES` where there are."""
+    whole = n_batches - n_batches % SORTED_BATCHES
+    return max(1, whole or n_batches)
 
 
 def draw_share(rows, n_frames, shape, seed, epoch, shard):
@@ -248,11 +283,12 @@ class Run:
         frames = [spec for spec in objective.tables if spec.shape.rank == 3]
         frame_bytes = sum(spec.dtype.size * spec.shape[-1] for spec in frames)
         row_bytes = max(1, self.width * frame_bytes)
-        self.part = max(1, CHUNK_BYTES // row_bytes)
+        self.block = max(1, BLOCK_BYTES // row_bytes)
+        self.chunk_batches = _whole_groups(CHUNK_BYTES // row_bytes // self.batch_size)
+        self.buffer_batches = _whole_groups(BUFFER_BYTES // row_bytes // self.batch_size)
         self.resident = None
         if row_bytes * len(reader) <= RESIDENT_BYTES:
             self.resident = self._load(np.arange(len(reader)))
-        self.chunk_batches = max(1, self.part // self.batch_size)
 
     def advance(self, state, n_done, n_epochs):
         """Train for ``n_epochs`` after the ``n_done`` of this plan: new state, their losses."""
@@ -284,7 +320,8 @@ class Run:
         """Rows of each minibatch of an epoch: (S, shards of this process, B / shards) int32."""
         n_frames, seed = self.reader.n_frames, self.plan.seed
         if self.shards.total == 1:
-            order = draw_order(n_frames, self.batch_size, seed, epoch)
+            levels = () if self.resident is not None else (self.block, self.buffer_batches)
+            order = draw_order(n_frames, self.batch_size, seed, epoch, *levels)
             return order.reshape(len(order), len(self.steps.recipe.here), -1)
         numbered = zip(self.shards.here, self.shards.rows(self.reader), strict=True)
         shares = [
@@ -315,8 +352,9 @@ class Run:
             yield self.resident, order
             return
         parts = [
-            order[start : start + self.chunk_batches]
-            for start in range(0, len(order), self.chunk_batches)
+            part
+            for epoch in np.split(order, range(self.n_batches, len(order), self.n_batches))
+            for part in np.split(epoch, range(self.chunk_batches, len(epoch), self.chunk_batches))
         ]
         with ThreadPoolExecutor(1) as reading:
             coming = reading.submit(self._load_part, parts[0])
@@ -333,10 +371,11 @@ class Run:
         return self._load(rows[absent:]), places
 
     def _load(self, rows):
-        """Tables of rows, as tensors."""
+        """Tables of increasing rows, as tensors."""
         blocks = [
             self.objective.load(self.reader.read(part, self.width))
-            for part in np.split(rows, range(self.part, len(rows), self.part))
+            for stretch in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+            for part in np.split(stretch, range(self.block, len(stretch), self.block))
         ]
         return [tf.concat(parts, 0) for parts in zip(*blocks, strict=True)]
 

@@ -294,7 +294,7 @@ def test_what_reads_on_demand_stays_where_it_is(tmp_path):
         for X in (Store(CUBE), file.create_dataset("X", data=CUBE)):
             assert is_store(X)
             assert to_container(X, "X") is X
-            assert check(X).source is X
+            assert check(X).is_stored
     for X in (CUBE, Tensor(CUBE), Ragged([], (2, None, 3)), [CUBE], {}, None, 3):
         assert not is_store(X)
 
