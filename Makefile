@@ -5,12 +5,17 @@ VENV    := .venv
 BENCH   := .venv-bench
 QUALITY := .venv-quality
 OLDEST  := .venv-oldest
+SERVE   := .venv-serve
 INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 
 .PHONY: help test test-fast test-oldest test-hard demo lint format bench bench-quality bench-anomaly bench-variants bench-labels clean
 
 help:
 	@echo "make test | test-fast | test-oldest | test-hard | demo | lint | format | clean"
+.PHONY: help test test-fast test-oldest test-serve demo lint format bench bench-quality bench-anomaly bench-variants bench-labels clean
+
+help:
+	@echo "make test | test-fast | test-oldest | test-serve | demo | lint | format | clean"
 	@echo "make bench | bench-quality | bench-anomaly | bench-variants | bench-labels"
 
 # worksteal keeps tests of one file on one worker as long as both are busy, so that compiled
@@ -33,6 +38,9 @@ test-oldest: $(OLDEST)/test.stamp
 # Of what tests/hard does, `make test` tries a small sample. One part: TRIALS=files.
 test-hard: $(VENV)/test.stamp
 	PYTHONPATH=tests $(VENV)/bin/python -m hard $(TRIALS)
+# A fitted model in an environment without TensorFlow, against one with it: equal to the bit.
+test-serve: $(SERVE)/serve.stamp
+	SERVING_PYTHON=$(SERVE)/bin/python $(VENV)/bin/python -m pytest tests/test_serving.py
 
 demo: $(VENV)/plot.stamp
 	$(VENV)/bin/python examples/plot_digits.py
@@ -81,6 +89,14 @@ $(VENV)/test.stamp: pyproject.toml | $(VENV)/bin/pip
 $(OLDEST)/bin/pip: PYTHON := python3.11
 $(OLDEST)/test.stamp: pyproject.toml tests/oldest.txt | $(OLDEST)/bin/pip
 	$(OLDEST)/bin/python $(INSTALL) ".[test]" --constraint tests/oldest.txt
+	touch $@
+
+# The versions of $(VENV), since another NumPy may have other bits.
+$(SERVE)/serve.stamp: pyproject.toml $(VENV)/test.stamp | $(SERVE)/bin/pip
+	$(VENV)/bin/python -m pip freeze --exclude-editable > $(SERVE)/versions.txt
+	$(SERVE)/bin/python $(INSTALL) . --no-deps
+	$(SERVE)/bin/python -m pip install --quiet --disable-pip-version-check \
+		joblib numpy scikit-learn threadpoolctl tqdm --constraint $(SERVE)/versions.txt
 	touch $@
 
 $(BENCH)/bench.stamp: pyproject.toml | $(BENCH)/bin/pip

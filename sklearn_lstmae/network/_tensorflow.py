@@ -51,7 +51,7 @@ def _import_keras():
     Raises
     ------
     ImportError
-        If it is set to another backend.
+        If it or TensorFlow is not installed, or if it is set to another backend.
     """
     backend, failure = os.environ.get("KERAS_BACKEND"), None
     try:
@@ -60,6 +60,11 @@ def _import_keras():
         backend = keras.config.backend()
     except (ImportError, ValueError) as error:  # the backend is missing, or Keras does not know it
         failure, missing = error, getattr(error, "name", None)
+        if missing in ("keras", "tensorflow"):
+            raise ImportError(
+                f"Training a network and to_keras need Keras and TensorFlow, but {missing} is not "
+                "installed: run `pip install keras tensorflow`. A fitted model needs neither."
+            ) from error
         if not backend and missing in _OTHER_BACKENDS:
             backend = missing  # from Keras' configuration file
         if backend in (None, "", "tensorflow"):

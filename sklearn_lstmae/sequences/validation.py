@@ -151,7 +151,7 @@ def _parse_3d(X: Any, shape: tuple[int, ...], estimator: BaseEstimator, name: st
     _check_not_empty(shape, estimator)
     axes = ("sequence", "step", "feature")
     if is_store(X):
-        return _parse_store(X, X[0], estimator, name, axes)
+        return _parse_store(X, X[:1][0], estimator, name, axes)
     array = as_numbers(X, estimator, name, axes)
     return Parsed(array, "3d", array[0])
 
