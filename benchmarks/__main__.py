@@ -17,7 +17,7 @@ TABLE = [
     "memmap",
     "import_time",
 ]
-LINES = [*TABLE, "growth"]
+LINES = [*TABLE, "growth", "stores"]
 # In README.md; `python -m benchmarks.quality`, `... .anomaly` and so on measure the last four.
 SHOWN = [*LINES, "quality", "anomaly", "variants", "labels"]
 
@@ -25,7 +25,10 @@ SHOWN = [*LINES, "quality", "anomaly", "variants", "labels"]
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "lines", nargs="*", metavar="line", help=f"of {LINES}; without any, all but growth"
+        "lines",
+        nargs="*",
+        metavar="line",
+        help=f"of {LINES}; without any, all but growth and stores",
     )
     parser.add_argument(
         "--quick", action="store_true", help="tiny jobs, to try it out; nothing is kept"

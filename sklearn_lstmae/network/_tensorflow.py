@@ -59,7 +59,7 @@ def _import_keras():
 
         backend = keras.config.backend()
     except (ImportError, ValueError) as error:  # the backend is missing, or Keras does not know it
-        failure, missing = error, getattr(error, "name", None)
+        failure, missing = error, (getattr(error, "name", None) or "").partition(".")[0]
         if missing in ("keras", "tensorflow"):
             raise ImportError(
                 f"Training a network and to_keras need Keras and TensorFlow, but {missing} is not "

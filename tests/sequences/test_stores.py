@@ -242,10 +242,10 @@ def test_one_seed_gives_one_result_for_all_stores(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "BLOCK_BYTES", 3 * CUBE[0].nbytes)
     monkeypatch.setattr(loop, "BUFFER_BYTES", 12 * CUBE[0].nbytes)
     monkeypatch.setattr(loop, "CHUNK_BYTES", 12 * CUBE[0].nbytes)
-    settings = {"batch_size": 4, "epochs": 2, "patch_size": 1, "early_stopping": True}
-    expected = make_transformer(**settings).fit(CUBE)
+    settings = {"batch_size": 4, "patch_size": 1}
+    expected = make_transformer(early_stopping=True, **settings).fit(CUBE)
     for put in (*IN_STORES, in_a_file):
-        model = make_transformer(**settings).fit(put(CUBE, tmp_path))
+        model = make_transformer(early_stopping=True, **settings).fit(put(CUBE, tmp_path))
         assert_same_fit(model, expected)
     pieces = [make_transformer(**settings).partial_fit(X) for X in (CUBE, Slices(CUBE))]
     assert_same_fit(*pieces)
