@@ -6,6 +6,7 @@ BENCH   := .venv-bench
 QUALITY := .venv-quality
 OLDEST  := .venv-oldest
 SERVE   := .venv-serve
+RECIPES := .venv-recipes
 INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 
 .PHONY: help test test-fast test-oldest test-hard demo lint format bench bench-quality bench-anomaly bench-variants bench-labels clean
@@ -13,9 +14,10 @@ INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 help:
 	@echo "make test | test-fast | test-oldest | test-hard | demo | lint | format | clean"
 .PHONY: help test test-fast test-oldest test-serve demo lint format bench bench-quality bench-anomaly bench-variants bench-labels clean
+.PHONY: help test test-fast test-oldest test-serve recipes demo lint format bench bench-quality bench-anomaly bench-variants bench-labels clean
 
 help:
-	@echo "make test | test-fast | test-oldest | test-serve | demo | lint | format | clean"
+	@echo "make test | test-fast | test-oldest | test-serve | recipes | demo | lint | format | clean"
 	@echo "make bench | bench-quality | bench-anomaly | bench-variants | bench-labels"
 
 # worksteal keeps tests of one file on one worker as long as both are busy, so that compiled
@@ -41,6 +43,10 @@ test-hard: $(VENV)/test.stamp
 # A fitted model in an environment without TensorFlow, against one with it: equal to the bit.
 test-serve: $(SERVE)/serve.stamp
 	SERVING_PYTHON=$(SERVE)/bin/python $(VENV)/bin/python -m pytest tests/test_serving.py
+
+# docs/scale.md tells what they do; Spark needs Java.
+recipes: $(RECIPES)/recipes.stamp
+	$(RECIPES)/bin/python docs/recipes.py
 
 demo: $(VENV)/plot.stamp
 	$(VENV)/bin/python examples/plot_digits.py
@@ -97,6 +103,10 @@ $(SERVE)/serve.stamp: pyproject.toml $(VENV)/test.stamp | $(SERVE)/bin/pip
 	$(SERVE)/bin/python $(INSTALL) . --no-deps
 	$(SERVE)/bin/python -m pip install --quiet --disable-pip-version-check \
 		joblib numpy scikit-learn threadpoolctl tqdm --constraint $(SERVE)/versions.txt
+	touch $@
+
+$(RECIPES)/recipes.stamp: pyproject.toml | $(RECIPES)/bin/pip
+	$(RECIPES)/bin/python $(INSTALL) ".[recipes]"
 	touch $@
 
 $(BENCH)/bench.stamp: pyproject.toml | $(BENCH)/bin/pip
