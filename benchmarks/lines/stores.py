@@ -94,6 +94,10 @@ class Worker(Mapped):
         self.encode()
         self.X = KINDS[kind][0](path)
 
+    def fit(self):
+        """Train on the store itself: of most kinds, a slice of it would be an array in memory."""
+        self.model.fit(self.X)
+
 
 def measure(quick):
     job = replace(JOB, n_sequences=32) if quick else JOB
