@@ -846,9 +846,7 @@ class LSTMAutoencoderTransformer(
 LSTMAutoencoderTransformer.transform = of_one_model(  # type: ignore[method-assign]
     LSTMAutoencoderTransformer.transform
 )
-LSTMAutoencoderTransformer.fit_transform = of_one_fit(  # type: ignore[method-assign]
-    LSTMAutoencoderTransformer.fit_transform
-)
+LSTMAutoencoderTransformer.fit_transform = of_one_fit(LSTMAutoencoderTransformer.fit_transform)
 
 
 class OptionalAutoencoderMixin:
