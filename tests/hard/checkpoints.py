@@ -133,9 +133,11 @@ def judge(folder, fit, whole, files, forged, is_readable):
             found += [f"accepted: {reason}" for reason in complaints(model)]
     elif not isinstance(error, (ValueError, GivenUp)) or isinstance(error, UnicodeError):
         found.append(f"raised {type(error).__name__}")
-    elif isinstance(error, ValueError):
-        found += of_message(str(error), folder / forged, is_readable)
-        if len(files) > 1 and "is of a fit whose" not in str(error):
+    elif isinstance(error, ValueError) and "Training stopped being finite" not in str(error):
+        # That is of large, finite weights, which a fit could have; to name a parameter is enough.
+        is_of_another_fit = "is of a fit whose" in str(error)
+        found += of_message(str(error), folder / forged, is_readable and not is_of_another_fit)
+        if len(files) > 1 and not is_of_another_fit:
             found.append("an intact checkpoint before the forged one that is not used")
     return found
 
