@@ -23,7 +23,7 @@ N, T, F = 26, 12, 2
 
 @pytest.fixture(scope="module")
 def client():
-    local = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": None}
+    local = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, processes=False, **local) as cluster,
         Client(cluster) as client,
