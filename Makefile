@@ -4,20 +4,16 @@ WORKERS ?= 2
 VENV    := .venv
 BENCH   := .venv-bench
 QUALITY := .venv-quality
+DOCS    := .venv-docs
 OLDEST  := .venv-oldest
 SERVE   := .venv-serve
 RECIPES := .venv-recipes
 INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help test test-fast test-oldest test-hard demo lint format bench bench-quality bench-anomaly bench-variants bench-labels clean
+.PHONY: help test test-fast test-oldest test-serve test-hard recipes demo docs lint format bench bench-quality bench-anomaly bench-variants bench-labels clean
 
 help:
-	@echo "make test | test-fast | test-oldest | test-hard | demo | lint | format | clean"
-.PHONY: help test test-fast test-oldest test-serve demo lint format bench bench-quality bench-anomaly bench-variants bench-labels clean
-.PHONY: help test test-fast test-oldest test-serve recipes demo lint format bench bench-quality bench-anomaly bench-variants bench-labels clean
-
-help:
-	@echo "make test | test-fast | test-oldest | test-serve | recipes | demo | lint | format | clean"
+	@echo "make test | test-fast | test-oldest | test-serve | test-hard | recipes | demo | docs | lint | format | clean"
 	@echo "make bench | bench-quality | bench-anomaly | bench-variants | bench-labels"
 
 # worksteal keeps tests of one file on one worker as long as both are busy, so that compiled
@@ -40,6 +36,7 @@ test-oldest: $(OLDEST)/test.stamp
 # Of what tests/hard does, `make test` tries a small sample. One part: TRIALS=files.
 test-hard: $(VENV)/test.stamp
 	PYTHONPATH=tests $(VENV)/bin/python -m hard $(TRIALS)
+
 # A fitted model in an environment without TensorFlow, against one with it: equal to the bit.
 test-serve: $(SERVE)/serve.stamp
 	SERVING_PYTHON=$(SERVE)/bin/python $(VENV)/bin/python -m pytest tests/test_serving.py
@@ -50,6 +47,10 @@ recipes: $(RECIPES)/recipes.stamp
 
 demo: $(VENV)/plot.stamp
 	$(VENV)/bin/python examples/plot_digits.py
+
+# The site, in docs/_build/html; it runs the examples. A warning is an error.
+docs: $(DOCS)/docs.stamp
+	$(DOCS)/bin/python -m sphinx -b html -W --keep-going -d docs/_build/doctrees docs docs/_build/html
 
 lint: $(VENV)/test.stamp
 	$(VENV)/bin/ruff check .
@@ -76,7 +77,7 @@ bench-labels: $(QUALITY)/quality.stamp
 	$(QUALITY)/bin/python -m benchmarks.labels
 
 clean:
-	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist docs/_build docs/api docs/gallery .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 # An environment counts as made when it has pip, which venv installs last.
@@ -107,6 +108,10 @@ $(SERVE)/serve.stamp: pyproject.toml $(VENV)/test.stamp | $(SERVE)/bin/pip
 
 $(RECIPES)/recipes.stamp: pyproject.toml | $(RECIPES)/bin/pip
 	$(RECIPES)/bin/python $(INSTALL) ".[recipes]"
+	touch $@
+
+$(DOCS)/docs.stamp: pyproject.toml | $(DOCS)/bin/pip
+	$(DOCS)/bin/python $(INSTALL) ".[docs]"
 	touch $@
 
 $(BENCH)/bench.stamp: pyproject.toml | $(BENCH)/bin/pip

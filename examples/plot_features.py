@@ -13,8 +13,6 @@ are read from left to right. As in most records, *what* is there matters, not *w
 # %%
 # Strips of 24 columns: sequences of 24 steps with 8 features. A third of them to learn from.
 
-from pathlib import Path
-
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -107,6 +105,11 @@ for ax, (name, (_, held_out)) in zip(axes.ravel(), features.items(), strict=True
     if ax is not axes[0, 1]:  # one legend is enough
         display.ax_.get_legend().remove()
 
-picture = Path(__file__).parent / "images" / "features.png"
-figure.savefig(picture, dpi=150)
-print(f"Held-out digits by four kinds of columns: {picture.relative_to(Path(__file__).parents[1])}")
+# sphinx_gallery_start_ignore
+if "__file__" in globals():  # which the gallery does not define: it takes the figure itself
+    from pathlib import Path
+
+    picture = Path(__file__).parent / "images" / "features.png"
+    figure.savefig(picture, dpi=150)
+    print(f"Held-out digits by four kinds of columns: examples/images/{picture.name}")
+# sphinx_gallery_end_ignore

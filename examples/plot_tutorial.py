@@ -9,10 +9,7 @@ prints stands beside what we get.
 """
 
 # %%
-import importlib.util
-import shutil
 import warnings
-from pathlib import Path
 
 import numpy as np
 
@@ -87,13 +84,19 @@ same = np.abs(encoder([sequence[:, :, np.newaxis], np.ones((1, 9), bool)]) - cod
 print(f"\nencoder: a code of shape {codes.shape}; the Keras model differs by at most {same:.0e}")
 
 # %%
-# A picture of the composite network, where Graphviz is installed.
-if shutil.which("dot") and importlib.util.find_spec("pydot"):
-    import keras
+# The three networks at a glance: what each decoder outputs, and what it should output.
+import matplotlib.pyplot as plt
 
-    keras.utils.plot_model(
-        composite.to_keras("autoencoder"),
-        to_file=Path(__file__).parent / "images" / "composite.png",
-        show_shapes=True,
-        expand_nested=True,
-    )
+figure, axes = plt.subplots(1, 3, figsize=(9, 2.6), sharey=True, layout="constrained")
+steps = np.arange(1, 10)
+for ax, name, model, tasks in [
+    (axes[0], "reconstruct", autoencoder, ["reconstruct"]),
+    (axes[1], "predict", predictor, ["predict"]),
+    (axes[2], "composite", composite, ["reconstruct", "predict"]),
+]:
+    ax.plot(steps, sequence[0], color="0.7", linewidth=6, label="sequence")
+    for task in tasks:
+        outputs = model.reconstruct(sequence, task=task)[0]
+        ax.plot(steps[-len(outputs) :], outputs, "o-", markersize=4, label=task)
+    ax.set(title=name, xlabel="step", xticks=steps)
+    ax.legend(frameon=False, fontsize="small")

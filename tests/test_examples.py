@@ -4,6 +4,7 @@ Examples train for a few epochs only, in the process of the tests, so that Tenso
 shared. The demo runs as it stands, and with ``--whole-examples`` all are trained as they say.
 """
 
+import json
 import os
 import re
 import runpy
@@ -18,13 +19,43 @@ import pytest
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 DEMO = ROOT / "examples" / "plot_digits.py"
-DOCUMENTS = ["README.md", "examples/README.md"]
-LINKED = [*DOCUMENTS, "CONTRIBUTING.md", "benchmarks/README.md"]
+PAGES = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("*.md"))]
+LINKED = [
+    "README.md",
+    *PAGES,
+    "examples/README.md",
+    "CONTRIBUTING.md",
+    "benchmarks/README.md",
+]
 PICTURES = {str(path.relative_to(ROOT)) for path in (ROOT / "examples" / "images").iterdir()}
+# Where README's pictures are on the web: it is also the text of the package's page there.
+WEB = "https://raw.githubusercontent.com/sklearn-lstmae/sklearn-lstmae/main/"
+
+# A piece of Python, and below it what it prints.
+BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
+NUMBER = r"-?\d+\.\d+"
 
 # Seconds. Examples take half a minute on two cores; a busy machine may need much longer.
 TIME_LIMIT = 600
 FEW = 2  # epochs
+
+# Runs the blocks of all documents in one process, so that TensorFlow is imported, and each
+# network compiled, once. A document has variables of its own; lines are those of the document.
+RUNNER = """
+import contextlib, io, json, sys
+
+printed = {}
+for document, blocks in json.load(open(sys.argv[1])).items():
+    names, printed[document] = {"__name__": "__main__"}, []
+    for line, source in blocks:
+        code = compile("\\n" * line + source, document, "exec")
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            exec(code, names)
+        printed[document].append(output.getvalue())
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+print(json.dumps(printed))
+"""
 
 
 def run(arguments, folder):
@@ -107,16 +138,31 @@ def in_document(pattern, document):
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_the_python_of_a_document_runs(document, tmp_path):
-    blocks = in_document(r"^```python\n(.*?)^```", document)
-    assert len(blocks) > 5
-    script = tmp_path / "document.py"
-    script.write_text("\n".join(blocks), "utf-8")
+def test_the_python_of_the_documents_runs_and_prints_what_they_show(tmp_path):
+    blocks, shown = {}, {}
+    for document in ["README.md", *PAGES]:
+        text = (ROOT / document).read_text("utf-8")
+        matches = list(BLOCK.finditer(text))
+        blocks[document] = [(text.count("\n", 0, m.start(1)), m[1]) for m in matches]
+        shown[document] = [m[2] or "" for m in matches]
+    (tmp_path / "blocks.json").write_text(json.dumps(blocks), "utf-8")
+    (tmp_path / "runner.py").write_text(RUNNER, "utf-8")
     folder = tmp_path / "empty"
     folder.mkdir()
-    _, files = run([str(script)], folder)
+    output, files = run(["../runner.py", "../blocks.json"], folder)
+    printed = json.loads(output)
     assert files == set()
+    # Fractions may differ a little from machine to machine.
+    assert without_fractions(printed) == without_fractions(shown)
+    assert fractions_of(printed) == pytest.approx(fractions_of(shown), rel=0.1, abs=0.05)
+
+
+def without_fractions(outputs):
+    return {name: [re.sub(NUMBER, "#", text) for text in texts] for name, texts in outputs.items()}
+
+
+def fractions_of(outputs):
+    return [float(number) for number in re.findall(NUMBER, json.dumps(outputs))]
 
 
 def anchors(document):
@@ -128,9 +174,19 @@ def anchors(document):
 
 @pytest.mark.parametrize("document", LINKED)
 def test_the_links_of_a_document_lead_somewhere(document):
-    links = in_document(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", document)
-    assert links or document not in DOCUMENTS
-    for path, anchor in links:
-        target = (ROOT / document).parent / path if path else ROOT / document
+    for link in in_document(r"\]\(([^)]*)\)", document):
+        path, _, anchor = link.removeprefix(WEB).partition("#")
+        if path.startswith(("https:", "http:")):
+            continue
+        folder = ROOT if link.startswith(WEB) else (ROOT / document).parent
+        target = folder / path if path else ROOT / document
+        if path.startswith("gallery/"):  # a page that is made from an example
+            target = ROOT / "examples" / f"{target.stem}.py"
         assert target.exists(), path
         assert not anchor or anchor in anchors(target), (path, anchor)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_in_a_table_of_contents(page):
+    listed = [name for each in PAGES for name in in_document(r"^([a-z_]+)$", each)]
+    assert page == "docs/index.md" or Path(page).stem in listed

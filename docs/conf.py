@@ -1,0 +1,66 @@
+"""Settings of Sphinx: ``make docs`` builds the site from the pages of this folder."""
+
+import os
+import warnings
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["MPLBACKEND"] = "Agg"
+
+import sklearn_lstmae
+
+project = "sklearn_lstmae"
+author = "The sklearn_lstmae developers"
+copyright = author
+release = version = sklearn_lstmae.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "myst_parser",
+    "sphinx_gallery.gen_gallery",
+    "matplotlib.sphinxext.plot_directive",
+]
+exclude_patterns = ["_build", "_templates"]
+templates_path = ["_templates"]
+html_theme = "pydata_sphinx_theme"
+html_title = "sklearn_lstmae"
+html_theme_options = {
+    "show_prev_next": True,
+    "navbar_align": "left",
+    "navbar_persistent": [],  # the search field stands in the sidebar of each page instead
+    "navbar_end": ["search-button", "theme-switcher"],
+    "secondary_sidebar_items": ["page-toc"],
+    "show_toc_level": 2,
+    "footer_start": ["copyright"],
+    "footer_end": ["sphinx-version"],
+}
+html_show_sourcelink = False
+html_copy_source = False
+html_sidebars = {"index": [], "getting_started": []}
+
+# Headings can be linked to as page.md#heading.
+myst_heading_anchors = 4
+myst_enable_extensions = ["deflist", "colon_fence"]
+
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False  # the template of classes lists their own methods
+numpydoc_xref_param_type = False
+# Single backticks in docstrings name parameters and methods; they are links where they can be.
+default_role = "autolink"
+
+plot_formats = [("png", 160)]
+plot_html_show_formats = False
+plot_html_show_source_link = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"plot_",
+    "within_subsection_order": "FileNameSortKey",
+    "remove_config_comments": True,
+    "show_signature": False,
+}
+# Examples train briefly, and the autoencoder may tell so.
+warnings.filterwarnings("ignore", message="The fit is no better than predicting")
