@@ -75,8 +75,8 @@ def classifier_fn(transformer, n_classes, *, hidden_units=(), trainable=True):
 
     Returns
     -------
-    build : callable (*, hidden_units, trainable) -> keras.Model
-        Its arguments replace those above, as scikeras' ``model__hidden_units`` does.
+    build : callable
+        ``build(*, hidden_units, trainable)`` returns a ``keras.Model``. Its arguments replace those above, as scikeras' ``model__hidden_units`` does.
 
     See Also
     --------
@@ -123,7 +123,7 @@ def regressor_fn(transformer, n_outputs=1, *, hidden_units=(), trainable=True):
 
     Returns
     -------
-    build : callable (*, hidden_units, trainable) -> keras.Model
+    build : callable
         As of `classifier_fn`.
     """
     return _build_fn(transformer, n_outputs, "linear", hidden_units, trainable)
