@@ -28,8 +28,7 @@ html_title = "sklearn_lstmae"
 html_theme_options = {
     "show_prev_next": True,
     "navbar_align": "left",
-    "navbar_persistent": [],  # the search field stands in the sidebar of each page instead
-    "navbar_end": ["search-button", "theme-switcher"],
+    "header_links_before_dropdown": 8,
     "secondary_sidebar_items": ["page-toc"],
     "show_toc_level": 2,
     "footer_start": ["copyright"],
@@ -37,7 +36,13 @@ html_theme_options = {
 }
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {"index": [], "getting_started": []}
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+# Pages without pages below them need no navigation at the side.
+html_sidebars = dict.fromkeys(
+    ["index", "getting_started", "how_it_works", "questions", "contributing", "changelog"], []
+)
+toc_object_entries_show_parents = "hide"
 
 # Headings can be linked to as page.md#heading.
 myst_heading_anchors = 4
@@ -57,7 +62,7 @@ plot_html_show_source_link = False
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
-    # The films take longer than all other examples: shown as code, with the picture in the checkout.
+    # The films take longer than all other examples, so that page shows the code only.
     "filename_pattern": r"plot_(?!moving_digits)",
     "within_subsection_order": "FileNameSortKey",
     "remove_config_comments": True,
