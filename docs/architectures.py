@@ -41,7 +41,7 @@ def conditional():
 
 def begin(rows):
     """Axes in units of a cell."""
-    figure, ax = plt.subplots(figsize=(8.6, 2.6 if rows == 1 else 4.3), layout="constrained")
+    _, ax = plt.subplots(figsize=(8.6, 2.6 if rows == 1 else 4.3), layout="constrained")
     half = 1.65 if rows == 1 else 3.2
     ax.set(xlim=(-0.7, 11), ylim=(-half, half), aspect="equal")
     ax.axis("off")
@@ -83,9 +83,8 @@ def draw_chain(ax, first, y, n_cells, color):
     """Draw LSTM cells, each of which hands its state to the next."""
     for cell in range(n_cells):
         box(ax, first + cell, y, WIDTH, HEIGHT, color)
-        ax.text(
-            first + cell, y, "LSTM", ha="center", va="center", color="white", fontsize=9, weight="bold"
-        )
+        style = {"color": "white", "fontsize": 9, "weight": "bold"}
+        ax.text(first + cell, y, "LSTM", ha="center", va="center", **style)
         if cell:
             arrow(ax, (first + cell - 1 + WIDTH / 2, y), (first + cell - WIDTH / 2, y))
 

@@ -39,9 +39,8 @@ html_copy_source = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 # Pages without pages below them need no navigation at the side.
-html_sidebars = dict.fromkeys(
-    ["index", "getting_started", "how_it_works", "questions", "contributing", "changelog"], []
-)
+SINGLE = ["index", "getting_started", "how_it_works", "questions", "contributing", "changelog"]
+html_sidebars = {page: [] for page in SINGLE}
 toc_object_entries_show_parents = "hide"
 
 # Headings can be linked to as page.md#heading.

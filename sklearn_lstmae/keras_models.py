@@ -76,7 +76,8 @@ def classifier_fn(transformer, n_classes, *, hidden_units=(), trainable=True):
     Returns
     -------
     build : callable
-        ``build(*, hidden_units, trainable)`` returns a ``keras.Model``. Its arguments replace those above, as scikeras' ``model__hidden_units`` does.
+        ``build(*, hidden_units, trainable)`` returns a ``keras.Model``. Its arguments replace
+        those above, as scikeras' ``model__hidden_units`` does.
 
     See Also
     --------
