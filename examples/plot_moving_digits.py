@@ -8,6 +8,7 @@ read the frame that it said before, or not. These are the six networks of Srivas
 Salakhutdinov, "Unsupervised Learning of Video Representations using LSTMs" (ICML 2015), which shows
 them on moving MNIST. Here are scikit-learn's digits, which are smaller, and need no download.
 """
+# sphinx_gallery_thumbnail_path = "../examples/images/moving_digits.png"
 
 # %%
 # Films of 20 frames of 12 x 12 pixels. No two of them show the same image of a digit.
