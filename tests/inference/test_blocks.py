@@ -63,7 +63,7 @@ def test_a_block_is_no_wider_than_its_rows_and_edges_need(n_rows):
     assert width in (32, 64, 128, 256)
     places = np.arange(width)[places_of(n_rows)]
     assert len(places) == n_rows
-    assert MARGIN == places[0]
+    assert places[0] == MARGIN
     assert places[-1] < width - MARGIN
     assert width == NARROWEST or width // 2 < n_rows + 2 * MARGIN
 
