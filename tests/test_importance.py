@@ -67,7 +67,7 @@ def test_shares_of_a_column_sum_to_one(X):
 
 
 def test_a_feature_that_the_encoder_does_not_read_has_no_share():
-    model = make().fit(CUBE)
+    model = make(bidirectional=True).fit(CUBE)
     kernels = [weight for weight in model.weights_ if weight.shape == (3, 16)]
     assert len(kernels) == 2  # one each way
     for kernel in kernels:
