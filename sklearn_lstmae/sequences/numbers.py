@@ -152,15 +152,14 @@ def refuse_collections(X: Any, name: str) -> None:
     if X is None:
         raise ValueError(f"{name} is None. Expected {LAYOUTS}.")
     what = f"{name} is of type {type(X).__name__}"
-    if is_dask(X) and not hasattr(X, "chunks"):
+    if is_dask(X) and not (hasattr(X, "chunks") or is_table(X)):
         raise ValueError(
-            f"{what} of Dask: pass {name}.compute() if it fits into memory, and else call fit, "
-            "transform, predict or others of sklearn_lstmae.distributed, such as "
-            f"distributed.transform(estimator, {name})."
+            f"{what} of Dask: pass {name}.compute() if it fits into memory, and else call "
+            f"distributed.transform(estimator, {name}), or fit, predict and others of this module."
         )
     if is_groupby(X):
         raise ValueError(f"{what}, of keys and groups: pass [group for _, group in {name}].")
-    if isinstance(X, Mapping):
+    if isinstance(X, Mapping) and not issparse(X):
         raise ValueError(f"{what}: pass list({name}.values()).")
     if hasattr(X, "as_numpy_iterator"):
         code = f"list({name}.as_numpy_iterator())"

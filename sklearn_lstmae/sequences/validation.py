@@ -17,7 +17,6 @@ from sklearn_lstmae.sequences.numbers import (
     as_numbers,
     capitalized,
     check_columns,
-    is_dask,
     is_group,
     is_store,
     is_table,
@@ -117,7 +116,6 @@ def check_sequences(
 def _parse(X: Any, estimator: BaseEstimator, name: str) -> Parsed:
     """Tell the layout of X, and make numbers of it."""
     refuse_collections(X, name)
-    _warn_of_dask(X, name)
     _refuse_panel(X, name)
     given, X = X, to_container(X, name)
     if isinstance(X, list):
@@ -219,18 +217,6 @@ def _parse_item(item: Any, row: int, estimator: BaseEstimator, name: str) -> np.
     if array.ndim == 1 and all(isinstance(step, np.ndarray) for step in array):
         item = list(array)  # of pyarrow, whose rows are arrays of arrays
     return as_numbers(item, estimator, item_name, ensure_2d=False, ensure_min_samples=0)
-
-
-def _warn_of_dask(X: Any, name: str) -> None:
-    """Warn of an array of Dask, of which this process computes one block of rows after another."""
-    if is_dask(X):
-        warnings.warn(
-            f"{name} is an array of Dask, which is computed in this process, block by block of "
-            "rows and anew whenever they are read. On the workers: distributed.transform(estimator,"
-            f" {name}), and fit and others of sklearn_lstmae.distributed.",
-            UserWarning,
-            stacklevel=6,  # the line that called transform
-        )
 
 
 # What is refused for its kind or shape ---------------------------------------------------

@@ -136,15 +136,14 @@ def test_a_collection_is_expected(transformer, X):
 # The methods of estimators themselves ----------------------------------------------------
 
 
-def test_an_array_is_computed_with_a_warning(transformer, X):
-    with pytest.warns(UserWarning, match=r"array of Dask.*distributed\.transform"):
-        codes = transformer.transform(da.from_array(X, chunks=(6, -1, -1)))
+def test_an_array_is_computed_part_by_part(transformer, X):
+    codes = transformer.transform(da.from_array(X, chunks=(6, -1, -1)))
     assert_array_equal(codes, transformer.transform(X))
 
 
 def test_other_collections_are_refused(transformer, table, X):
     dd = pytest.importorskip("dask.dataframe")
     lazy = dd.from_pandas(table, npartitions=2)
-    for collection in (lazy, lazy["t0"], db.from_sequence(list(X)), dask.delayed(X)):
+    for collection in (lazy["t0"], db.from_sequence(list(X)), dask.delayed(X)):
         with pytest.raises(ValueError, match=r"of Dask: pass X\.compute\(\)"):
             transformer.transform(collection)

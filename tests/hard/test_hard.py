@@ -31,6 +31,9 @@ def test_a_forged_checkpoint_is_refused_or_of_a_fit(tmp_path):
 
 @pytest.mark.parametrize("name", lives.LIVES)
 def test_an_interrupt_leaves_the_old_model_or_the_new_one(name):
+    # Where this skips the test: hypothesis takes a rule that is skipped for one that failed.
+    from sklearn_lstmae.network import _tensorflow  # noqa: F401
+
     lives.run(name, 3, seed=0)
 
 
