@@ -159,7 +159,7 @@ def refuse_collections(X: Any, name: str) -> None:
         )
     if is_groupby(X):
         raise ValueError(f"{what}, of keys and groups: pass [group for _, group in {name}].")
-    if isinstance(X, Mapping) and not issparse(X):
+    if isinstance(X, Mapping):
         raise ValueError(f"{what}: pass list({name}.values()).")
     if hasattr(X, "as_numpy_iterator"):
         code = f"list({name}.as_numpy_iterator())"

@@ -115,6 +115,7 @@ def check_sequences(
 
 def _parse(X: Any, estimator: BaseEstimator, name: str) -> Parsed:
     """Tell the layout of X, and make numbers of it."""
+    refuse_types(X, name)
     refuse_collections(X, name)
     _refuse_panel(X, name)
     given, X = X, to_container(X, name)
