@@ -213,7 +213,7 @@ DAMAGE = {
     "a dilation too far": (lambda s: s["summary"]["dilations"].fill(10**9), "summary.dilations"),
     "a dilation of 0": (lambda s: s["summary"]["dilations"].fill(0), "summary.dilations"),
     "a head too little": (lambda s: s["head"].pop(), "optimizer_state_.head"),
-    "no summary of a head": (lambda s: s.update(summary=None), "optimizer_state_.head"),
+    "no summary of a head": (lambda s: s.update(summary=None), "optimizer_state_"),
 }
 
 

@@ -152,7 +152,8 @@ def refuse_collections(X: Any, name: str) -> None:
     if X is None:
         raise ValueError(f"{name} is None. Expected {LAYOUTS}.")
     what = f"{name} is of type {type(X).__name__}"
-    if is_dask(X) and not (hasattr(X, "chunks") or is_table(X)):
+    shape = getattr(X, "shape", None)
+    if is_dask(X) and not (isinstance(shape, tuple) and len(shape) > 1):
         raise ValueError(
             f"{what} of Dask: pass {name}.compute() if it fits into memory, and else call "
             f"distributed.transform(estimator, {name}), or fit, predict and others of this module."

@@ -23,6 +23,7 @@ from sklearn_lstmae.fitting.parameters import configure
 from sklearn_lstmae.network.architecture import Architecture
 from sklearn_lstmae.sequences.validation import check_sequences
 from sklearn_lstmae.training import loop as training
+from sklearn_lstmae.training.shards import ONE_SHARD
 from sklearn_lstmae.training.state import TrainingProgress, TrainingState
 
 # Few epochs are often no better than the mean: the warning says the truth.
@@ -435,7 +436,10 @@ def resume(folder):
     sequences = check_sequences(estimator, X, missing="error")
     architecture = Architecture.from_dict(configure(estimator, sequences)["architecture"])
     with open_checkpoints(folder) as checkpoints:
-        return learn_autoencoder._begin(estimator, sequences, False, checkpoints, architecture)[1]
+        _, start, _ = learn_autoencoder._begin(
+            estimator, sequences, ONE_SHARD, False, checkpoints, architecture
+        )
+    return start
 
 
 @pytest.mark.parametrize(("changes", "message"), NOT_OF_A_FIT.values(), ids=NOT_OF_A_FIT)
