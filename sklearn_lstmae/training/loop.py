@@ -21,13 +21,13 @@ WARM_UP = 0.05  # share of the steps in which the learning rate grows
 
 # Frames of all sequences are kept in memory up to this size, else read chunk by chunk.
 RESIDENT_BYTES = 2**26
-CHUNK_BYTES = 2**24
+CHUNK_BYTES = 2**23
 
 # What is read in chunks is shuffled on two levels, so that each row is read once an epoch, in
 # slices: first blocks of consecutive rows, then the rows within a buffer of several blocks. The
 # sizes do not depend on how a store is made, so that one seed gives one result.
-BLOCK_BYTES = 2**21
-BUFFER_BYTES = 2**24  # as a chunk, which is read at a time
+BLOCK_BYTES = 2**20
+BUFFER_BYTES = 2**23  # as a chunk, which is read at a time
 
 # Without callbacks several epochs are one call, of about this many minibatches.
 STEPS_A_CALL = 1024

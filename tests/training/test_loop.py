@@ -675,6 +675,30 @@ def test_orders_follow_seed_and_epoch(kind):
     assert len(drawn) == 9
 
 
+@pytest.mark.parametrize("kind", ORDERS)
+@pytest.mark.parametrize(("block", "buffer"), [(1, 1), (3, 2), (5, 3), (30, 2), (4, 10)])
+def test_on_two_levels_an_epoch_has_each_row_once(kind, block, buffer):
+    order = draw_order(ORDERS[kind], 4, 0, 0, block, buffer)
+    assert order.shape == (6, 4)
+    assert_array_equal(np.sort(order[order >= 0]), np.arange(23))
+    assert not np.array_equal(order, draw_order(ORDERS[kind], 4, 0, 1, block, buffer))
+
+
+@pytest.mark.parametrize("kind", ORDERS)
+def test_what_fits_into_a_buffer_is_shuffled_as_a_whole(kind):
+    expected = draw_order(ORDERS[kind], 4, 0, 0)
+    assert_array_equal(draw_order(ORDERS[kind], 4, 0, 0, 5, 6), expected)
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+def test_a_buffer_has_the_rows_of_few_blocks(ragged):
+    n_frames = np.random.default_rng(0).integers(1, 9, 1003) if ragged else np.full(1003, 4)
+    order = draw_order(n_frames, 8, 0, 0, block=32, buffer=16)  # of 128 rows
+    touched = [np.unique(rows[rows >= 0] // 32) for rows in np.split(order, range(16, 126, 16))]
+    assert max(map(len, touched)) <= 6  # a block of 11 rows moves all after it
+    assert sum(map(len, touched)) <= 32 + 8
+
+
 def test_every_row_may_meet_every_other():
     met = np.zeros((23, 23), bool)
     for epoch in range(200):
