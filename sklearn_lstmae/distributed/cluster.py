@@ -11,12 +11,11 @@ import uuid
 import warnings
 
 from sklearn_lstmae._sklearn import num_samples, take_rows
-from sklearn_lstmae.distributed.collections import partition
+from sklearn_lstmae.distributed.collections import divide_sequences, partition
 from sklearn_lstmae.distributed.rank_process import Reply, run_in_process
 from sklearn_lstmae.distributed.ranks import check_transformer
 from sklearn_lstmae.fitting.in_one_step import learning_aside
 from sklearn_lstmae.sequences.numbers import is_dask
-from sklearn_lstmae.training.shards import split_evenly
 
 # Seconds between two looks at ranks, and those that the others have to end after the first of them
 # has failed: some then fail only since they lost it.
@@ -132,12 +131,7 @@ def _divide(X, n_ranks):
     """A part of X for each rank."""
     if is_dask(X):
         return partition(X, n_ranks)
-    n_sequences = num_samples(X)
-    if n_sequences < n_ranks:
-        raise ValueError(
-            f"X has {n_sequences} sequences, fewer than n_ranks={n_ranks}: use fewer ranks."
-        )
-    bounds = split_evenly(n_sequences, n_ranks)
+    bounds = divide_sequences(num_samples(X), n_ranks)
     return [take_rows(X, slice(*pair)) for pair in itertools.pairwise(bounds)]
 
 

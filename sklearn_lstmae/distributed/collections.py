@@ -9,27 +9,35 @@ from sklearn_lstmae.training.shards import split_evenly
 
 def partition(X, n_parts):
     """Consecutive parts of a collection, with about as many sequences each: Delayed objects."""
-    if hasattr(X, "chunks"):
-        X = whole_sequences(X)
-        if not np.isnan(X.shape[0]):
-            n_sequences = X.shape[0]
-            if n_sequences < n_parts:
-                raise ValueError(
-                    f"X has {n_sequences} sequences, fewer than n_ranks={n_parts}: use fewer ranks."
-                )
-            sizes = np.diff(split_evenly(n_sequences, n_parts))
-            return X.rechunk({0: tuple(int(size) for size in sizes)}).to_delayed().ravel().tolist()
-    n_blocks = X.numblocks[0] if hasattr(X, "chunks") else X.npartitions
-    if n_blocks < n_parts:
+    if not hasattr(X, "chunks"):
+        _check_partitions(X.npartitions, n_parts)
+        return X.repartition(npartitions=n_parts).to_delayed()
+    X = whole_sequences(X)
+    if not np.isnan(X.shape[0]):
+        sizes = np.diff(divide_sequences(X.shape[0], n_parts))
+        return X.rechunk({0: tuple(sizes.tolist())}).to_delayed().ravel().tolist()
+    n_blocks = X.numblocks[0]
+    _check_partitions(n_blocks, n_parts)
+    pairs = itertools.pairwise(split_evenly(n_blocks, n_parts))
+    parts = [X.blocks[start:stop] for start, stop in pairs]
+    return [part.rechunk({0: -1}).to_delayed().ravel()[0] for part in parts]
+
+
+def divide_sequences(n_sequences, n_ranks):
+    """Where the sequences of each rank begin, and the end: (n_ranks + 1,)."""
+    if n_sequences < n_ranks:
         raise ValueError(
-            f"X has {n_blocks} partitions, fewer than n_ranks={n_parts}: divide it into more of "
-            "them, or use fewer ranks."
+            f"X has {n_sequences} sequences, fewer than n_ranks={n_ranks}: use fewer ranks."
         )
-    if hasattr(X, "chunks"):
-        pairs = itertools.pairwise(split_evenly(n_blocks, n_parts))
-        parts = [X.blocks[start:stop] for start, stop in pairs]
-        return [part.rechunk({0: -1}).to_delayed().ravel()[0] for part in parts]
-    return X.repartition(npartitions=n_parts).to_delayed()
+    return split_evenly(n_sequences, n_ranks)
+
+
+def _check_partitions(n_partitions, n_ranks):
+    if n_partitions < n_ranks:
+        raise ValueError(
+            f"X has {n_partitions} partitions, fewer than n_ranks={n_ranks}: divide it into more "
+            "of them, or use fewer ranks."
+        )
 
 
 def whole_sequences(X):

@@ -2,8 +2,7 @@
 
 They are files of one folder, ``checkpoint-<number>.lstmae``, the last two of a fit. One is deleted
 when a newer one is safely on the disk; other files of the folder are not touched, whatever their
-names are. A fit holds the
-folder's lock, which ends with its process, however that ends.
+names are. A fit holds the folder's lock, which ends with its process, however that ends.
 """
 
 import contextlib

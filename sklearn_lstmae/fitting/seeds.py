@@ -15,11 +15,9 @@ def hold_out(estimator, reader, seed, shards=ONE_SHARD):
     """
     if not estimator.early_stopping:
         return reader, None
-    counts = shards.everywhere([len(part) for part in shards.parts(reader)])
-    first = sum(counts[: shards.here.start])
-    parts = split_rows(sum(counts), estimator.validation_fraction, seed)
-    rows = [part[(part >= first) & (part < first + len(reader))] - first for part in parts]
-    return [reader.subset(part) for part in rows]
+    fraction = estimator.validation_fraction
+    parts = shards.draw(reader, lambda n_rows: split_rows(n_rows, fraction, seed))
+    return [reader.subset(part) for part in parts]
 
 
 def split_rows(n_rows, validation_fraction, seed, classes=None):

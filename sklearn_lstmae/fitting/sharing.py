@@ -36,12 +36,12 @@ def draw_sample(reader, shards, most, seed):
     """Reader of at most so many sequences of all processes, the same in each of them."""
     if shards.total == 1:
         return reader
-    parts = shards.parts(reader)
-    counts = shards.everywhere([len(part) for part in parts])
-    first = sum(counts[: shards.here.start])
     generator = np.random.default_rng([seed, 3])
-    rows = np.sort(generator.choice(sum(counts), min(most, sum(counts)), replace=False))
-    rows = rows[(rows >= first) & (rows < first + len(reader))] - first
+
+    def choose(n_rows):
+        return [np.sort(generator.choice(n_rows, min(most, n_rows), replace=False))]
+
+    [rows] = shards.draw(reader, choose)
     source = reader.sequences
     # As exact as the source: what counts as rounding depends on it.
     dtype = np.float32 if source.resolution > np.finfo(np.float64).eps else np.float64

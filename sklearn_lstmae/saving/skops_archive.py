@@ -123,7 +123,8 @@ def _count_reads(schema, sizes):
             key = part.get("__id__")
             if isinstance(key, int | str) and key in known:
                 return known[key], 0
-            counts = [(1, sizes.get(part.get("file"), 0) if _is_name(part.get("file")) else 0)]
+            file = part.get("file")
+            counts = [(1, sizes.get(file, 0) if isinstance(file, str) else 0)]
             counts += [count(each) for each in part.values()]
             if isinstance(key, int | str):
                 known[key] = sum(nodes for nodes, _ in counts)
@@ -132,7 +133,3 @@ def _count_reads(schema, sizes):
         return sum(nodes for nodes, _ in counts), sum(n_bytes for _, n_bytes in counts)
 
     return count(schema)
-
-
-def _is_name(value):
-    return isinstance(value, str)

@@ -20,7 +20,6 @@ from sklearn_lstmae.sequences.numbers import (
     is_group,
     is_store,
     is_table,
-    refuse_collections,
     refuse_types,
     to_array,
     to_container,
@@ -115,10 +114,8 @@ def check_sequences(
 
 def _parse(X: Any, estimator: BaseEstimator, name: str) -> Parsed:
     """Tell the layout of X, and make numbers of it."""
-    refuse_types(X, name)
-    refuse_collections(X, name)
-    _refuse_panel(X, name)
     given, X = X, to_container(X, name)
+    _refuse_panel(given, name)
     if isinstance(X, list):
         return _parse_list(X, estimator, name)
     shape = tuple(X.shape)

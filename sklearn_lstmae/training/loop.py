@@ -275,8 +275,9 @@ class Run:
         self.n_batches = -(-sum(counts) // self.batch_size)
         self.share = -(-max(counts) // self.n_batches)  # rows of a shard in a minibatch
         xla = uses_xla(objective.layers, plan.epochs * self.n_batches, self.width)
-        recipe = Recipe.of(plan, shards.total, xla, shards.here, shards.reduce)
-        if shards.total == 1:
+        if shards.total > 1:
+            recipe = Recipe.of(plan, shards.total, xla, shards.here, shards.reduce)
+        else:
             halves = xla and self.batch_size % 2 == 0 and self.batch_size >= 16
             recipe = Recipe.of(plan, 2 if halves else 1, xla)
         self.steps = training_steps(objective, recipe)

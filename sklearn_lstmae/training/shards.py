@@ -87,6 +87,16 @@ class Shards:
             return [reader] if len(reader) else []
         return [reader.subset(rows) for rows in self.rows(reader) if len(rows)]
 
+    def draw(self, reader: FrameReader, choose: Callable[[int], Any]) -> list[np.ndarray]:
+        """Rows of a reader among those that are drawn from the rows of all processes.
+
+        ``choose`` takes the number of rows in all processes and returns arrays of some of them.
+        """
+        counts = self.everywhere([len(part) for part in self.parts(reader)])
+        first = sum(counts[: self.here.start])
+        drawn = choose(sum(counts))
+        return [rows[(rows >= first) & (rows < first + len(reader))] - first for rows in drawn]
+
     def _bounds(self, n_sequences: int) -> np.ndarray:
         return split_evenly(n_sequences, len(self.here))
 
