@@ -60,7 +60,7 @@ class Ours:
     def orders(self):
         """Rows in the order in which `fit` reads them: an array for each epoch."""
         from sklearn_lstmae.fitting.seeds import draw_seed
-        from sklearn_lstmae.training.loop import draw_order
+        from sklearn_lstmae.training.order import draw_order
 
         model, n_frames = self.model, np.full(len(self.X), self.X.shape[1])
         seed = draw_seed(model.random_state)

@@ -439,7 +439,7 @@ def test_random_state_of_another_kind_gives_another_result(random_state, plain):
 
 
 def test_each_epoch_has_an_order_of_its_own():
-    from sklearn_lstmae.training.loop import draw_order
+    from sklearn_lstmae.training.order import draw_order
 
     orders = [draw_order(np.full(20, 6), 8, seed=0, epoch=epoch) for epoch in range(2)]
     assert (orders[0] != orders[1]).any()

@@ -1,4 +1,4 @@
-"""Training: epochs, minibatches, learning rates, early stopping, seeds."""
+"""Training: epochs, learning rates, early stopping, what is read when."""
 
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +12,9 @@ from sklearn_lstmae.network.wiring import Lstm
 from sklearn_lstmae.sequences.frames import FrameReader, round_up
 
 from .compiled import training_steps
+from .order import draw_order, draw_share, whole_groups
 from .plan import TrainingPlan
-from .shards import ONE_SHARD, split_evenly
+from .shards import ONE_SHARD
 from .state import TrainingProgress, TrainingState
 from .steps import Objective, Recipe
 
@@ -31,9 +32,6 @@ BUFFER_BYTES = 2**23  # as a chunk, which is read at a time
 
 # Without callbacks several epochs are one call, of about this many minibatches.
 STEPS_A_CALL = 1024
-
-# Minibatches among which sequences of unequal length are sorted.
-SORTED_BATCHES = 8
 
 # From this work on, in minibatches times LSTM steps, compiling with XLA (2 to 3 s) pays off:
 # measured on two cores, a step then takes 20 to 30 µs less.
@@ -179,73 +177,6 @@ def learning_rates(peak, n_steps, start=0, stop=None):
     return (peak * rise * 0.5 * (1.0 + np.cos(np.pi * step / n_steps))).astype(np.float32)
 
 
-def draw_order(n_frames, batch_size, seed, epoch, block=None, buffer=None):
-    """Rows of each minibatch of an epoch: (S, B) int32, -1 for none.
-
-    Where sequences differ in length, (N,) ``n_frames``, those of similar length share a minibatch,
-    so that the short ones do not pay for the long: rows are shuffled, then sorted by length
-    within groups of `SORTED_BATCHES` minibatches, and the minibatches are shuffled.
-
-    With a ``block`` of rows and a ``buffer`` of minibatches, all this happens within one buffer
-    after the other, which have the rows of several blocks each.
-    """
-    generator = np.random.default_rng([seed, 1, epoch])
-    rows = _shuffle(generator, len(n_frames), block, buffer and buffer * batch_size)
-    n_batches = -(-len(rows) // batch_size)
-    order = np.full(n_batches * batch_size, -1, np.int32)
-    order[: len(rows)] = rows
-    if (n_frames == n_frames[0]).all():
-        return order.reshape(n_batches, batch_size)
-    buffer = buffer or n_batches
-    size = min(SORTED_BATCHES, buffer) * batch_size
-    for start in range(0, len(rows), size):
-        group = rows[start : start + size]
-        order[start : start + len(group)] = group[np.argsort(n_frames[group], kind="stable")]
-    minibatches = order.reshape(n_batches, batch_size)
-    return np.concatenate(
-        [
-            generator.permutation(minibatches[start : start + buffer])
-            for start in range(0, n_batches, buffer)
-        ]
-    )
-
-
-def _shuffle(generator, n_rows, block, buffer):
-    """Shuffle blocks of rows, then the rows within each buffer: (n_rows,)."""
-    if block is None or n_rows <= buffer:
-        return generator.permutation(n_rows)
-    starts = block * generator.permutation(-(-n_rows // block))
-    rows = (starts[:, np.newaxis] + np.arange(block)).ravel()
-    rows = rows[rows < n_rows]
-    for start in range(0, n_rows, buffer):
-        generator.shuffle(rows[start : start + buffer])
-    return rows
-
-
-def _whole_groups(n_batches):
-    """At most this many minibatches, but one: whole groups of `SORTED_BATCHES` where there are."""
-    whole = n_batches - n_batches % SORTED_BATCHES
-    return max(1, whole or n_batches)
-
-
-def draw_share(rows, n_frames, shape, seed, epoch, shard):
-    """Rows that one of several shards adds to each minibatch of an epoch: int32, -1 for none.
-
-    The rows, of ``n_frames`` (N,), spread evenly over the minibatches: ``shape`` is their number
-    and the most rows of one. As in `draw_order` rows of similar length share a minibatch, and the
-    shares of one minibatch are as long as each other wherever the lengths of the shards are.
-    """
-    rows = np.random.default_rng([seed, 1, epoch, shard]).permutation(rows)
-    bounds = split_evenly(len(rows), shape[0])
-    for start in range(0, shape[0], SORTED_BATCHES):
-        stop = min(start + SORTED_BATCHES, shape[0])
-        group = rows[bounds[start] : bounds[stop]]
-        group[:] = group[np.argsort(n_frames[group], kind="stable")]
-    order = np.full(shape, -1, np.int32)
-    order[np.arange(shape[1]) < np.diff(bounds)[:, np.newaxis]] = rows
-    return np.random.default_rng([seed, 1, epoch]).permutation(order)
-
-
 class Run:
     """What stays the same during one training: the compiled step and the data.
 
@@ -285,8 +216,8 @@ class Run:
         frame_bytes = sum(spec.dtype.size * spec.shape[-1] for spec in frames)
         row_bytes = max(1, self.width * frame_bytes)
         self.block = max(1, BLOCK_BYTES // row_bytes)
-        self.chunk_batches = _whole_groups(CHUNK_BYTES // row_bytes // self.batch_size)
-        self.buffer_batches = _whole_groups(BUFFER_BYTES // row_bytes // self.batch_size)
+        self.chunk_batches = whole_groups(CHUNK_BYTES // row_bytes // self.batch_size)
+        self.buffer_batches = whole_groups(BUFFER_BYTES // row_bytes // self.batch_size)
         self.resident = None
         if row_bytes * len(reader) <= RESIDENT_BYTES:
             self.resident = self._load(np.arange(len(reader)))

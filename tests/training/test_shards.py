@@ -23,18 +23,6 @@ def test_each_row_left_belongs_to_the_shard_it_was_in(make_reader):
     assert_array_equal(second, [3, 4])
 
 
-@pytest.mark.parametrize("shape", [(3, 4), (5, 2), (12, 1)])
-def test_a_share_has_each_row_once(shape):
-    from sklearn_lstmae.training.loop import draw_share
-
-    rows = np.arange(5, 15)
-    order = draw_share(rows, np.arange(20), shape, seed=0, epoch=1, shard=2)
-    assert order.shape == shape
-    assert_array_equal(np.sort(order[order >= 0]), rows)
-    counts = (order >= 0).sum(axis=1)
-    assert counts.max() - counts.min() <= 1
-
-
 def test_a_fit_of_one_shard_is_any_fit():
     X = np.random.default_rng(0).normal(size=(12, 9, 2))
     expected = make_transformer().fit(X)
