@@ -2,17 +2,17 @@
 What happened when? Anomalies in a real record
 ==============================================
 
-Monthly returns of five companies and two stock indexes, 1990 to 2022: cut the record into windows,
-let a detector learn what a year usually looks like, and make events of what it rebuilds badly. No
-label says when something happened, but newspapers do.
+The record contains monthly returns of five companies and two stock indexes, 1990 to 2022. It is cut
+into windows of a year, on which a detector is trained. Months with large errors are joined to
+events. There are no labels, but the events can be compared with what newspapers reported.
 
-The record comes with matplotlib (``Stocks.csv`` of its sample data, under matplotlib's license),
-which has it from Yahoo Finance.
+The record comes with matplotlib (``Stocks.csv`` of its sample data, under matplotlib's license).
+Its source is Yahoo Finance.
 """
 
 # %%
-# Relative changes from month to month. Prices grow a hundredfold and would say little else. Three
-# companies that were not listed from the beginning are left out.
+# Use relative changes from month to month, because prices grow a hundredfold and this growth would
+# dominate everything else. Three companies that were not listed from the beginning are left out.
 
 import numpy as np
 import pandas as pd
@@ -25,8 +25,8 @@ prices = prices.rename(columns={"^GSPC": "S&P 500", "^IXIC": "Nasdaq"})
 returns = np.log(prices).diff().iloc[1:]  # (389, 7)
 
 # %%
-# All windows of a year, for an autoencoder that has four numbers for the 84 values of each.
-# There is room for what companies have in common, and none for what one of them does alone.
+# The autoencoder compresses the 84 values of each window to four numbers. These can represent what
+# the companies have in common, but not what a single company does alone.
 
 from sklearn_lstmae import (
     LSTMAutoencoderDetector,
@@ -42,10 +42,10 @@ detector = LSTMAutoencoderDetector(autoencoder, contamination=0.05, random_state
 print(f"Explained variance: {detector.autoencoder_.score(windows):.2f}")
 
 # %%
-# Errors of values, back on the record: each month has the mean over the windows it is in. The
-# twentieth part of all months with the largest errors makes the events. August 1998, the end of the
-# new economy and March 2020 are among them. The autumn of 2008 is not, when all fell together.
-# "return" is what the worst feature did in the worst month.
+# Map the errors back to the record: the error of a month is the mean over the windows that contain
+# it. Events consist of the 5 % of months with the largest errors. August 1998, the end of the
+# dot-com bubble and March 2020 are among them. The autumn of 2008, when all prices fell together,
+# is not. The column "return" is the return of the feature with the largest error in that month.
 
 errors = unwind(detector.errors(windows, per="value"), index)  # a DataFrame like the record
 per_month = errors.mean(axis="columns")
@@ -58,7 +58,7 @@ events["return"] = [
 print(events.to_string(index=False))
 
 # %%
-# ``predict`` judges whole windows: years that are unlike the others.
+# ``predict`` labels whole windows, and so finds unusual years.
 
 labels = detector.predict(windows)
 unusual = unwind(labels == -1, index) > 0.5
@@ -67,7 +67,7 @@ for year in years.itertuples():
     print(f"Unusual: {year.start:%B %Y} to {year.end:%B %Y}")
 
 # %%
-# Prices, errors and events.
+# Plot prices, errors and events.
 
 import matplotlib.pyplot as plt
 
@@ -92,7 +92,7 @@ for event in events.nlargest(4, "peak").itertuples():
         ha="right",
         fontsize=8,
     )
-for span in display.spans_:  # the events, on the prices too
+for span in display.spans_:  # shade the events in the upper plot, too
     left, color = span.get_x(), span.get_facecolor()
     top.axvspan(left, left + span.get_width(), color=color, linewidth=0)
 

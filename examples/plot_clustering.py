@@ -3,22 +3,22 @@ Clusters of codes
 =================
 
 Three kinds of waves differ in frequency and in how far their features lag behind each other. Each
-wave begins at its own moment, so that two waves of a kind differ at every step although they have
-the same shape: distances between raw values, step by step, see the moment first. How are the
-codes of an LSTM autoencoder to cluster?
+wave begins at another phase. Two waves of a kind have the same shape, but differ at every step, so
+distances between raw values mostly measure the difference in phase. How well do codes of an LSTM
+autoencoder cluster in comparison?
 """
 
 # %%
-# Waves of 40 steps and 3 features, with noise. Those of a kind begin within two fifths of a cycle.
+# Waves have 40 steps, 3 features and noise. Waves of a kind begin within two fifths of a cycle.
 
 from sklearn_lstmae.datasets import make_waves
 
 X, kinds = make_waves(300, 40, 3, n_classes=3, shift=0.4, noise=0.3, random_state=0)
 
 # %%
-# K-means on raw values, on principal components and on codes. The adjusted Rand index compares
-# clusters with kinds: 1 is perfect, 0 is chance. A network begins at random weights, so we look
-# at three.
+# Apply K-means to raw values, to principal components and to codes. The adjusted Rand index
+# compares clusters with kinds: 1 is perfect, 0 is chance level. Initial weights are random, so
+# three networks are trained.
 
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
@@ -50,16 +50,16 @@ print("  codes, 2 columns:          ", end="")
 print(", ".join(f"{score:.2f}" for score in scores), "(random_state 0, 1, 2)")
 
 # %%
-# ``LatentDisplay`` draws codes in the plane of their principal components, and so anything else
-# that a transformer returns, here the raw values as they are. The upper row has the true kinds,
-# the lower one what K-means makes of them. Clusters have no order: each gets the number, and with
-# it the color, of the kind that it meets best. Of the three autoencoders the worst is shown.
+# ``LatentDisplay`` projects codes on their first two principal components. It accepts any
+# transformer; for raw values, it gets one that returns its input. The upper row shows the true
+# kinds, the lower row the clusters of K-means. Clusters have no order, so each gets the number and
+# the color of the kind with which it agrees best. The worst of the three autoencoders is shown.
 #
-# The kinds form arcs: along an arc, waves begin later and later. Arcs of raw values run into each
-# other, those of codes do not. Yet K-means, which looks for round clusters, cuts pieces off. If
-# waves began anywhere in the cycle, the arcs would close to rings, and K-means would be at a loss
-# with raw values and codes alike. A method that follows arcs, such as ``SpectralClustering`` on
-# nearest neighbors, does without codes here: it finds the kinds in the raw values, too.
+# The kinds form arcs, because the phase varies along an arc. The arcs of raw values overlap, those
+# of codes do not. Still, K-means cuts pieces off the arcs, because it looks for round clusters. If
+# waves began anywhere in the cycle, the arcs would close to rings, and K-means would fail with raw
+# values and with codes. A method that follows arcs, such as ``SpectralClustering`` on nearest
+# neighbors, needs no codes here: it finds the kinds in the raw values, too.
 
 import matplotlib.pyplot as plt
 from scipy.optimize import linear_sum_assignment
@@ -88,7 +88,7 @@ for name, (transformer, sequences) in inputs.items():
             transformer, sequences, labels, ax=axes[f"{name} {what}"]
         )
         displays[name, what] = display
-        if name == "raw":  # one legend a row is enough
+        if name == "raw":  # one legend per row is enough
             display.ax_.get_legend().remove()
     score = adjusted_rand_score(kinds, numbers)
     axes[f"{name} clusters"].set_title(f"K-means: Rand index {score:.2f}")

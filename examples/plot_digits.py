@@ -2,13 +2,14 @@
 Digits, row by row
 ==================
 
-Scikit-learn's digits are images of 8 x 8 pixels. Read from top to bottom, each is a sequence of 8
-steps, a row of 8 pixels each. An LSTM autoencoder makes 16 numbers of it, from which a logistic
-regression tells the digit and the decoder draws the image again.
+Scikit-learn's digits are images of 8 x 8 pixels. Read from top to bottom, each image is a sequence
+of 8 steps, and each step is a row of 8 pixels. An LSTM autoencoder compresses the sequence to 16
+numbers. From these, a logistic regression predicts the digit, and the decoder reconstructs the
+image.
 """
 
 # %%
-# Half of the images to learn from, the other half held out.
+# Train on half of the images, and hold the other half out.
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -21,8 +22,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 # %%
-# The autoencoder never sees a label. Its codes are columns like any others, so a classifier takes
-# them as it takes a table.
+# The autoencoder is trained without labels. Its codes are an ordinary table, which any classifier
+# can read.
 
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -40,9 +41,9 @@ def report(name, train, test, explained_variance=None):
 
 
 # %%
-# Principal components are the usual way to few columns. ``score`` of the autoencoder is the share
-# of variance that the decoder gives back: 1 is perfect, 0 is no better than each feature's mean.
-# The function computes the same for PCA.
+# PCA is the usual method of dimensionality reduction. ``score`` of the autoencoder is the share of
+# the variance that the reconstruction explains: 1 is perfect, 0 is no better than each feature's
+# mean. The function computes the same for PCA.
 #
 # A classifier may also read the encoder's outputs, not only the bottleneck: with
 # ``append_states=True``, ``transform`` appends their mean, deviation, maximum and minimum over the
@@ -76,15 +77,15 @@ print("each feature scaled (the default)")
 autoencoder = compare(X_train, X_test)
 
 # %%
-# A feature is a column of pixels here, and the leftmost one is nearly always blank. Scaled to
-# deviation 1, its few gray pixels weigh as much as the strokes of a digit. All pixels have one
-# unit, so we can leave them in proportion: ``scaling=None``, and values of about 1.
+# Here a feature is a column of pixels, and the leftmost column is nearly always blank. Scaled to a
+# standard deviation of 1, its few gray pixels weigh as much as the strokes of a digit. All pixels
+# have the same unit, so scaling is not needed: use ``scaling=None`` and values of about 1.
 
 print("pixels in proportion (scaling=None)")
 proportional = compare(X_train / 16, X_test / 16, scaling=None)
 
 # %%
-# Held-out digits, and what the decoders draw from 16 numbers.
+# Plot held-out digits and their reconstructions from 16 numbers.
 
 import matplotlib.pyplot as plt
 
@@ -108,5 +109,5 @@ if "__file__" in globals():  # which the gallery does not define: it takes the f
 
     picture = Path(__file__).parent / "images" / "digits.png"
     figure.savefig(picture, dpi=150)
-    print(f"Originals beside reconstructions: examples/images/{picture.name}")
+    print(f"Originals and reconstructions: examples/images/{picture.name}")
 # sphinx_gallery_end_ignore

@@ -1,14 +1,14 @@
 """
-Pictures of a fitted autoencoder
-================================
+Plots of a fitted autoencoder
+=============================
 
-Displays in scikit-learn's manner answer what one asks of an autoencoder first: has it learned,
-what does it rebuild, where do the codes lie, what do their columns mean, and where is a long
-record unlike the rest?
+Displays, which follow scikit-learn's convention, answer the first questions about an autoencoder:
+has it learned anything, what does it reconstruct, where do the codes lie, what do their columns
+mean, and where is a long record unusual?
 """
 
 # %%
-# Waves of three kinds and two features, each of its own length, with noise.
+# The data are noisy waves of three kinds and two features, each with its own length.
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ autoencoder = LSTMAutoencoderTransformer(
 print(f"Explained variance: {autoencoder.score(X):.3f}")
 
 # %%
-# A display draws on given axes, or makes a figure of its own. Here, each gets its part of one
+# A display draws on given axes, or makes a figure of its own. Here, each display is a part of one
 # figure.
 
 import matplotlib.pyplot as plt
@@ -54,15 +54,16 @@ ax = axes_of(1, "LatentDisplay")
 LatentDisplay.from_estimator(autoencoder, X, [f"kind {kind}" for kind in kinds], ax=ax)
 
 # %%
-# The reconstruction leaves noise out: of 40 steps and 2 features, a code of 4 numbers keeps the
-# wave.
+# The reconstruction contains no noise: a code of 4 numbers for up to 40 steps of 2 features keeps
+# only the wave.
 
 ax = axes_of(2, "ReconstructionDisplay")
 ReconstructionDisplay.from_estimator(autoencoder, X, samples=[0, 1], ax=ax)
 
 # %%
-# A column of the code has no name, but it can be seen what it does, when the decoder is given the
-# mean code with this column moved, and what it looks at, by the gradient of the encoder.
+# Columns of the code have no names, but two displays help to interpret them. The first decodes the
+# mean code with one column moved, which shows what the column changes. The second uses the gradient
+# of the encoder, which shows the values on which the column depends.
 
 ax = axes_of(3, "LatentTraversalDisplay")
 columns = [0, 1]
@@ -72,8 +73,9 @@ ax = axes_of(4, "LatentImportanceDisplay")
 LatentImportanceDisplay.from_estimator(autoencoder, X, columns=columns, ax=ax)
 
 # %%
-# Errors along a record: ten days of a daily cycle, in which one evening is missing. Windows
-# of a day are learned; errors come back on the hours of the record.
+# The last display shows errors along a record: ten days of a daily cycle, in which one evening is
+# missing. The autoencoder is trained on windows of a day, and the errors are mapped back to the
+# hours of the record.
 
 from sklearn_lstmae import sliding_windows
 

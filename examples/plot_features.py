@@ -3,15 +3,17 @@ Codes, states and other features
 ================================
 
 An LSTM autoencoder offers two kinds of columns: the code, a few numbers from which the sequence can
-be decoded, and the states, statistics of the encoder's outputs. What are they good for compared
-with principal components, and with random convolutions, which need no training at all?
+be decoded, and the states, statistics of the encoder's outputs. How useful are they, compared with
+principal components and with random convolutions, which need no training at all?
 
-Scikit-learn's digits are put on strips of paper here, each at a place of its own, and the strips
-are read from left to right. As in most records, *what* is there matters, not *where*.
+In this example each of scikit-learn's digits is placed at a random position of a wider image, a
+strip, and the strips are read from left to right. As in most records, it matters *what* occurs, not
+*where*.
 """
 
 # %%
-# Strips of 24 columns: sequences of 24 steps with 8 features. A third of them to learn from.
+# A strip has 24 columns of pixels, and is a sequence of 24 steps with 8 features. A third of the
+# strips are for training.
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -28,8 +30,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 # %%
-# One fit gives both kinds of columns. ``append_states=True`` puts the states after the 16 columns
-# of the code; names tell them apart.
+# A single fit gives both kinds of columns. ``append_states=True`` appends the states to the 16
+# columns of the code; their names differ.
 
 from sklearn_lstmae import LSTMAutoencoderTransformer
 
@@ -40,9 +42,9 @@ train, test = autoencoder.fit_transform(X_train), autoencoder.transform(X_test)
 print("Columns:", ", ".join(autoencoder.get_feature_names_out()[[0, 1, 16, 527]]), "...")
 
 # %%
-# Random convolutions in the manner of ROCKET (Dempster et al. 2020): of each kernel's output, the
-# share of positive values and the maximum. A kernel reads 9 steps of one feature, or every second
-# of 17.
+# Compute random convolutions as in ROCKET (Dempster et al. 2020). The columns are the share of
+# positive values and the maximum of each kernel's output. A kernel reads 9 consecutive steps of one
+# feature, or every second one of 17 steps.
 
 from scipy.ndimage import convolve1d
 
@@ -61,9 +63,9 @@ def convolve(X, n_kernels=250, seed=0):
 
 
 # %%
-# Each set of columns is standardized and read by a logistic regression; K-means looks for ten
-# clusters of held-out images, and the adjusted Rand index compares them with the digits: 1 is
-# perfect, 0 is chance.
+# A logistic regression classifies each set of columns, standardized. K-means looks for ten clusters
+# of held-out images, and the adjusted Rand index compares the clusters with the digits: 1 is
+# perfect, 0 is chance level.
 
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
@@ -89,9 +91,10 @@ for name, (columns, held_out) in features.items():
     print(f"  {name:22} {held_out.shape[1]:7} {accuracy:9.3f} {rand_index:20.2f}")
 
 # %%
-# Principal components of the values see the place of a digit first: in the plane of the first two,
-# strips lie on an arc along which the digit moves to the right. A code of 16 numbers has to store
-# the place as well, or the decoder could not draw the strip. The states are free to forget it.
+# The first principal components of the values mostly represent the position of a digit: strips lie
+# on an arc, along which the digit moves to the right. A code of 16 numbers must contain the
+# position, too, because the decoder needs it to reconstruct the strip. The states need not contain
+# it.
 
 import matplotlib.pyplot as plt
 from sklearn.preprocessing import FunctionTransformer

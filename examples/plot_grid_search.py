@@ -1,9 +1,9 @@
 """
-How many columns? Ask cross-validation
-======================================
+Choose the width of the code by cross-validation
+================================================
 
-The width of the code is a parameter like any other, and the autoencoder a step like any other, so
-``GridSearchCV`` finds it inside a pipeline, on 3-D arrays.
+The width of the code is an ordinary parameter, and the autoencoder is an ordinary step of a
+pipeline. ``GridSearchCV`` can therefore choose the width, although X is a 3-D array.
 """
 
 # %%
@@ -19,8 +19,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 # %%
-# Few epochs, since there are ten fits to make: three widths on three folds each, and the best
-# width on all of them. A network is made once per width, not once per fit.
+# The number of epochs is small, because there are ten fits: three widths on three folds each, and
+# the best width on all training data. The network is compiled once per width, not once per fit.
 
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -48,7 +48,7 @@ print(f"The best, {search.best_params_['autoencoder__latent_dim']}, on the held-
 print(f"{search.score(X_test, y_test):.3f}")
 
 # %%
-# The fewer columns, the less a digit can be told by them.
+# With fewer columns, digits are harder to classify.
 
 import matplotlib.pyplot as plt
 

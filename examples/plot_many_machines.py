@@ -3,13 +3,13 @@ One model for many machines
 ===========================
 
 Twelve machines report CPU and memory every hour. Each has its own level and its own busy hours, and
-none has data enough for a model of its own. One detector learns from all of them, is tested on
-machines that it has not seen, and then watches them.
+none has enough data for a separate model. One detector is trained on all of them, tested on
+machines that were not used for training, and then monitors all twelve.
 """
 
 # %%
-# Two weeks, simulated. Load follows the hour of the day, memory follows load. In the last four days
-# two things go wrong: on one machine a program does not give memory back, on another a job does
+# Simulate two weeks. The load depends on the hour of the day, and memory depends on the load. In
+# the last four days two faults occur: on one machine a program leaks memory, on another a job does
 # not end.
 
 import numpy as np
@@ -42,8 +42,9 @@ machines["machine 08"].loc[faults["machine 08"], "cpu"] += 20
 frame = pd.concat(machines, names=["machine", "time"]).reset_index("machine")
 
 # %%
-# Days of all machines. The column that tells machines apart is named, so that no window begins
-# on one and ends on another. The first ten days were good.
+# Cut the record of each machine into windows of a day. ``group`` names the column that identifies
+# the machine, so that no window contains steps of two machines. The first ten days are free of
+# faults.
 
 from sklearn_lstmae import sliding_windows
 
@@ -52,8 +53,8 @@ windows, index = sliding_windows(normal, 24, stride=6, group="machine")
 print(f"{len(windows)} windows of {N_MACHINES} machines, {windows.shape[1:]} each")
 
 # %%
-# How well does a model rebuild machines that it has not seen? ``WindowSplit`` keeps those of a
-# fold out altogether.
+# How well does a model reconstruct machines that were not used for training? ``WindowSplit`` holds
+# out whole machines.
 
 from sklearn.model_selection import cross_val_score
 
@@ -64,8 +65,9 @@ scores = cross_val_score(autoencoder, windows, cv=WindowSplit(index, n_splits=3)
 print("Explained variance, machines not seen:", *(f"{score:.2f}" for score in scores))
 
 # %%
-# The threshold comes from machines not seen, too: with ``groups``, "conformal" holds out whole
-# machines and compares new windows with theirs. One in a hundred good windows may be called.
+# The threshold should also come from held-out machines. With ``groups``, "conformal" holds out
+# whole machines and compares new windows with theirs. ``contamination=0.01`` allows for one false
+# alarm in a hundred normal windows.
 
 from sklearn_lstmae import LSTMAutoencoderDetector
 
@@ -75,21 +77,21 @@ detector = LSTMAutoencoderDetector(
 detector.fit(windows, groups=index.groups)
 
 # %%
-# The last four days. An hour counts as wrong if most windows that cover it do, so that what is
-# found begins and ends up to half a day too early or too late, and what is small in the beginning
-# later still. Errors of values say which of the two features it was.
+# Monitor the last four days. An hour is flagged if most windows that cover it are outliers. Events
+# may therefore begin and end up to half a day too early or too late, or even later if a fault grows
+# slowly. The errors of single values show which of the two features is faulty.
 
 from sklearn_lstmae import find_events, unwind
 
 recent = frame[frame.index >= "2025-03-13"]
 windows, index = sliding_windows(recent, 24, stride=2, group="machine")
-called = unwind(detector.predict(windows) == -1, index)
+flagged = unwind(detector.predict(windows) == -1, index)
 errors = unwind(detector.errors(windows, per="value"), index)
-events = find_events(called, 0.5, feature_errors=errors, index=index)  # by machine
+events = find_events(flagged, 0.5, feature_errors=errors, index=index)  # by machine
 print(events[["group", "start", "end", "worst_feature"]].to_string(index=False))
 
 # %%
-# The two machines and one that is well.
+# Plot the two faulty machines and a normal one.
 
 import matplotlib.dates as mdates
 import matplotlib.pyplot as plt

@@ -1,12 +1,12 @@
 """
-Moving digits: rebuild the past, predict the future
-===================================================
+Moving digits: reconstruct the past, predict the future
+=======================================================
 
-A digit moves straight on through a frame and bounces off its walls. A network that has seen ten
-frames may be asked for these ten again, for the ten that follow, or for both; and its decoder may
-read the frame that it said before, or not. These are the six networks of Srivastava, Mansimov and
-Salakhutdinov, "Unsupervised Learning of Video Representations using LSTMs" (ICML 2015), which shows
-them on moving MNIST. Here are scikit-learn's digits, which are smaller, and need no download.
+A digit moves in a straight line through a frame and bounces off its walls. A network reads ten
+frames and outputs these ten again, the ten that follow, or both. Its decoder is conditional (it
+reads its own previous frame) or not. These are the six networks of Srivastava, Mansimov and
+Salakhutdinov, "Unsupervised Learning of Video Representations using LSTMs" (ICML 2015). The paper
+uses moving MNIST; this example uses scikit-learn's digits, which are smaller and need no download.
 """
 # sphinx_gallery_thumbnail_path = "../examples/images/moving_digits.png"
 
@@ -23,17 +23,18 @@ train, test = films[:1000], films[1000:]
 past, future = test[:, :PAST], test[:, PAST:]
 
 # %%
-# What is decoded is ``objective``, and ``conditional`` whether the decoder reads what it said
-# before. All else is the same. With a ``horizon`` of ten, the encoder sees the first ten of 20
-# frames in training; one that only rebuilds gets just these.
+# ``objective`` determines what is decoded, and ``conditional`` whether the decoder reads its own
+# previous frame. All other settings are the same. With a ``horizon`` of ten, the encoder reads the
+# first ten of 20 frames in training. A network that only reconstructs is trained on these ten
+# alone.
 
 from sklearn_lstmae import LSTMAutoencoderTransformer
 
 
-def explained_variance(said, true):
+def explained_variance(output, true):
     """1 is perfect, 0 no better than the mean of each pixel."""
     mean = train.mean(axis=(0, 1))
-    return 1 - ((true - said) ** 2).sum() / ((true - mean) ** 2).sum()
+    return 1 - ((true - output) ** 2).sum() / ((true - mean) ** 2).sum()
 
 
 print("Explained variance, held out    past  future")
@@ -56,14 +57,15 @@ for objective in ("reconstruct", "predict", "composite"):
         name = f"{objective}, conditional" if conditional else objective
         rows[name] = rebuilt, predicted
         shares = [
-            " " * 5 if said is None else f"{explained_variance(said, true):.3f}"
-            for said, true in [(rebuilt, past), (predicted, future)]
+            " " * 5 if output is None else f"{explained_variance(output, true):.3f}"
+            for output, true in [(rebuilt, past), (predicted, future)]
         ]
         print(f"  {name:26}  {shares[0]}   {shares[1]}")
 
 # %%
-# One held-out film, a clearer one than most, as each of them says it. With so few films and epochs,
-# all of them blur; where the digit is they know better than what it looks like.
+# Plot one held-out film, which is clearer than most, and the outputs of each network. With so few
+# films and epochs all outputs are blurred: they show where the digit is better than what it looks
+# like.
 
 import matplotlib.pyplot as plt
 
@@ -71,9 +73,9 @@ FILM = 12
 CELL = SIZE + 2  # a frame and its border, in pixels
 canvas = np.zeros((len(rows), 20 + 1, CELL, CELL))  # an empty column between past and future
 for row, (rebuilt, predicted) in zip(canvas, rows.values(), strict=True):
-    for said, first in [(rebuilt, 0), (predicted, PAST + 1)]:
-        if said is not None:
-            frames = said[FILM].reshape(-1, SIZE, SIZE)
+    for output, first in [(rebuilt, 0), (predicted, PAST + 1)]:
+        if output is not None:
+            frames = output[FILM].reshape(-1, SIZE, SIZE)
             framed = np.pad(frames, [(0, 0), (1, 1), (1, 1)], constant_values=0.15)
             row[first : first + len(frames)] = framed
 

@@ -2,14 +2,14 @@
 From one machine to another
 ===========================
 
-A machine that has run for years has many sequences, a new one has few. Its sensors have another
-level and another gain, but what they measure moves in the same way. How much of what was learned
-on the old machine can the new one use?
+A machine that has run for years has many sequences, a new one has few. The sensors of the new
+machine have another level and another gain, but the measured quantities behave in the same way. How
+much does a model of the old machine help on the new one?
 """
 
 # %%
-# Waves stand for both: 400 of the old machine; of the new one up to 40 to learn from and 300 to
-# judge by, each feature with a level and a gain of its own.
+# Both machines are simulated by waves. The old machine has 400 sequences. The new machine has up to
+# 40 for training and 300 for testing, and each of its features has another level and gain.
 
 import numpy as np
 
@@ -21,7 +21,7 @@ new = new * [5, 0.2, 1] + [20, -3, 0]
 new_train, new_test = new[:40], new[40:]
 
 # %%
-# Train on the old machine, and keep the model in a file.
+# Train on the old machine, and save the model to a file.
 
 from tempfile import TemporaryDirectory
 
@@ -33,11 +33,11 @@ parameters = {"latent_dim": 8, "summary_weight": 0, "random_state": 0}  # only r
 save(LSTMAutoencoderTransformer(epochs=40, **parameters).fit(old), path)
 
 # %%
-# With ``warm_start=True``, ``fit`` begins with the weights that there are. Level and gain are
-# learned from the new machine alone, so the network sees what it knows, and only has to learn what
-# is really different. A fresh model has more to learn, and gets three times the epochs for it. Both
-# are judged by the share of the new machine's variance that they give back, feature by feature,
-# and on average.
+# With ``warm_start=True``, ``fit`` begins with the weights of the earlier fit. Level and gain are
+# estimated from the new machine alone, so after scaling the sequences resemble those of the old
+# machine, and the network only has to learn what is really different. A fresh model has more to
+# learn, and gets three times as many epochs. Both are compared by the explained variance of
+# held-out sequences, averaged over features.
 
 
 def explained(model):
@@ -58,14 +58,14 @@ for size in sizes:
     print(", ".join(f"{name} {found[-1]:5.2f}" for name, found in shares.items()))
 
 # %%
-# As it is, the old model is of no use here: the new level is far from all that it has seen. Going
-# on from it, five sequences do, and nearly all that is not noise is given back: noise is 7 % of
-# the variance of these waves.
+# Without a warm start the old model is useless here, because the new level is far from all training
+# data. With a warm start, five sequences suffice to explain nearly everything but noise, which is
+# 7 % of the variance of these waves.
 
 # %%
-# What comes in day by day is for ``partial_fit``: one pass over each piece, after which level and
-# gain are those of all sequences so far. Its learning rate does not fall as that of ``fit`` does,
-# so it should be a small one, which does not undo what was learned before.
+# Use ``partial_fit`` for data that arrive day by day. It makes one pass over each piece, and
+# updates level and gain to those of all sequences so far. Its learning rate does not decay as in
+# ``fit``, so choose a small one, which does not undo the earlier training.
 
 daily = load(path).set_params(warm_start=True, learning_rate=1e-3).fit(new_train[:10])
 daily.set_params(learning_rate=1e-4)
@@ -75,7 +75,8 @@ print(f"10 sequences, then 10 a day for three days: {explained(daily):.2f}")
 folder.cleanup()
 
 # %%
-# A wave of the new machine, and what the two models that saw five of its sequences make of it.
+# Plot the explained variance, and a wave of the new machine with its reconstructions by the two
+# models that were trained on five of its sequences.
 
 import matplotlib.pyplot as plt
 

@@ -2,10 +2,10 @@
 The tutorial's four programs, as four settings
 ==============================================
 
-A well-known Keras tutorial shows LSTM autoencoders on one sequence of nine steps, 0.1 to 0.9, with
-LSTM layers of 100 units and 300 epochs: one that rebuilds the sequence, one that predicts its next
-steps, one that does both, and the encoder kept alone. Each is one setting here. What the tutorial
-prints stands beside what we get.
+A well-known Keras tutorial trains LSTM autoencoders on one sequence of nine steps, 0.1 to 0.9, with
+LSTM layers of 100 units and 300 epochs. Its four programs reconstruct the sequence, predict its
+next steps, do both, and keep only the encoder. Each is one setting here. This example compares the
+results that the tutorial prints with those of this library.
 """
 
 # %%
@@ -21,8 +21,8 @@ sequence = np.arange(1, 10).reshape(1, 9) / 10  # one univariate sequence of nin
 
 # %%
 # The tutorial's network: one LSTM of 100 units whose last hidden state is the code, repeated as
-# the input of a second LSTM of 100 units. The tutorial keeps Adam's learning rate at 0.001; ours
-# rises to its peak and falls to zero, so that a higher one is safe.
+# the input of a second LSTM of 100 units. The tutorial uses a constant learning rate of 0.001. Here
+# the rate rises to its peak and decays to zero, which makes a higher peak possible.
 network = {
     "latent_dim": 100,
     "hidden_units": (),
@@ -39,16 +39,16 @@ network = {
 
 
 def show(name, ours, tutorials, target):
-    """Print a result beside the tutorial's, and how far both are off."""
+    """Print a result and the tutorial's, with the largest error of both."""
     print(f"\n{name}")
-    for who, values in [("tutorial", tutorials), ("here", ours)]:
+    for source, values in [("tutorial", tutorials), ("here", ours)]:
         worst = np.abs(values - target).max()
-        print(f"  {who:9}{np.array2string(values, precision=3)}  largest error {worst:.3f}")
+        print(f"  {source:9}{np.array2string(values, precision=3)}  largest error {worst:.3f}")
 
 
 # %%
-# Rebuild the sequence
-# --------------------
+# Reconstruct the sequence
+# ------------------------
 autoencoder = LSTMAutoencoderTransformer(**network).fit(sequence)
 show(
     "reconstruct",
@@ -84,7 +84,7 @@ same = np.abs(encoder([sequence[:, :, np.newaxis], np.ones((1, 9), bool)]) - cod
 print(f"\nencoder: a code of shape {codes.shape}; the Keras model differs by at most {same:.0e}")
 
 # %%
-# The three networks at a glance: what each decoder outputs, and what it should output.
+# Plot the outputs of each decoder and the sequence.
 import matplotlib.pyplot as plt
 
 figure, axes = plt.subplots(1, 3, figsize=(9, 2.6), sharey=True, layout="constrained")

@@ -2,12 +2,13 @@
 Sequences of unequal length
 ===========================
 
-A list of arrays of shape (T_i, F) is all it takes: no padding, no mask, no cutting. Here the
-sequences are digits whose rows without ink are cut off, which leaves 5 to 8 rows of 8 pixels.
+Pass sequences of unequal length as a list of arrays of shape (T_i, F). They need no padding, no
+mask and no cutting. In this example the sequences are digits without their blank rows, which leaves
+5 to 8 rows of 8 pixels.
 """
 
 # %%
-# A list of arrays, split like any list.
+# Split the list into training and test data like any other list.
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -24,7 +25,7 @@ for length, count in zip(*np.unique(lengths, return_counts=True), strict=True):
     print(f"{count:4} held-out sequences of {length} steps")
 
 # %%
-# Codes have one width whatever the length, so any classifier goes on from here.
+# Codes have the same width for all lengths, so any classifier can follow.
 
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -43,8 +44,8 @@ print(f"Accuracy, all held-out sequences: {right.mean():.3f}")
 print(f"Accuracy, those under 8 steps:    {right[lengths < 8].mean():.3f}")
 
 # %%
-# Padding is masked in the encoder, in the decoder and in the loss: a sequence has the same code,
-# to the bit, alone and beside longer ones.
+# Internal padding is masked in the encoder, in the decoder and in the loss. A sequence has exactly
+# the same code alone and together with longer ones.
 
 autoencoder = model[0]
 shortest = lengths.argmin()
@@ -53,8 +54,8 @@ among_others = autoencoder.transform(X_test)[shortest]
 print(f"Same code alone and among others: {np.array_equal(alone, among_others)}")
 
 # %%
-# ``reconstruct`` gives each sequence back at its own length. ``inverse_transform`` sees codes
-# only, so it is told the lengths; without them it decodes as many steps as the longest had.
+# ``reconstruct`` returns each sequence in its own length. ``inverse_transform`` gets only codes, so
+# pass the lengths; without them it decodes as many steps as the longest sequence of ``fit`` had.
 
 rebuilt = autoencoder.reconstruct(X_test)
 codes = autoencoder.transform(X_test)
@@ -62,7 +63,7 @@ decoded = autoencoder.inverse_transform(codes, lengths=lengths)
 print(f"Shape of the shortest, rebuilt:   {rebuilt[shortest].shape}, {decoded[shortest].shape}")
 
 # %%
-# Two of each length, and the same from their codes.
+# Plot two sequences of each length and their reconstructions.
 
 import matplotlib.pyplot as plt
 
@@ -84,5 +85,5 @@ if "__file__" in globals():  # which the gallery does not define: it takes the f
 
     picture = Path(__file__).parent / "images" / "unequal_lengths.png"
     figure.savefig(picture, dpi=150)
-    print(f"Originals beside reconstructions: examples/images/{picture.name}")
+    print(f"Originals and reconstructions: examples/images/{picture.name}")
 # sphinx_gallery_end_ignore
