@@ -4,13 +4,15 @@ scikit-learn may move a private name in any minor release; then this file change
 All of them exist from scikit-learn 1.7 on, the oldest version that is supported.
 """
 
+from collections.abc import Callable
 from numbers import Integral, Real
+from typing import Any, TypeVar
 
 import numpy as np
 
 # Validates the parameters of an estimator at the beginning of `fit`, unless the user switched
 # validation off; `BaseEstimator` has no public equivalent.
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import _fit_context
 
 # Rows of whatever has rows: arrays, lists, tables of several libraries.
 from sklearn.utils import _safe_indexing as take_rows
@@ -26,8 +28,11 @@ from sklearn.utils._param_validation import (
     InvalidParameterError,
     StrOptions,
     validate_parameter_constraints,
-    validate_params,
 )
+from sklearn.utils._param_validation import validate_params as _validate_params
+
+# A method that exists on a condition.
+from sklearn.utils.metaestimators import available_if as _available_if
 
 # The rules of `get_feature_names_out(input_features)`.
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
@@ -43,6 +48,13 @@ from sklearn.utils.validation import _is_fitted as is_fitted
 
 # `len` for whatever has rows, with scikit-learn's error for anything else.
 from sklearn.utils.validation import _num_samples as num_samples
+
+# scikit-learn has no types: its decorators would hide those of what they decorate.
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_MakeDecorator = Callable[..., Callable[[_Function], _Function]]
+available_if: _MakeDecorator = _available_if
+fit_context: _MakeDecorator = _fit_context
+validate_params: _MakeDecorator = _validate_params
 
 # Constraints that several modules share.
 positive_int = Interval(Integral, 1, None, closed="left")

@@ -1,10 +1,12 @@
 """LSTMAutoencoderTransformer: sequences to vectors and back."""
 
+from collections.abc import Callable
 from numbers import Real
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
@@ -21,6 +23,8 @@ from sklearn_lstmae._sklearn import (
 )
 from sklearn_lstmae._versions import PickledWithVersionsMixin
 from sklearn_lstmae.fitting.arguments import (
+    Per,
+    TaskName,
     check_lengths,
     check_steps,
     check_whole_frames,
@@ -50,256 +54,307 @@ class LSTMAutoencoderTransformer(
 ):
     """Turn sequences into vectors of fixed length with an LSTM autoencoder, and back.
 
-    An encoder reads a sequence and makes a vector of it, the code; a decoder rebuilds the
-    sequence from the code alone. Both are trained together to rebuild the sequences of ``fit``.
-    ``transform`` returns the codes, so that anything that works on vectors works on sequences.
+    An encoder maps a sequence to a vector, the code. A decoder reconstructs the sequence from the
+    code alone. `fit` trains both together to reconstruct its sequences. `transform` returns the
+    codes, so that everything in scikit-learn that works on vectors works on sequences.
 
-    Sequences may be univariate or multivariate, of equal or unequal length; ``X`` is one of
+    Sequences may be univariate or multivariate, and of equal or unequal length. ``X`` is one of
 
-    - array or DataFrame of shape (N, T): N univariate sequences, one a row;
-    - array of shape (N, T, F), a memory map included: N sequences of T steps and F features;
-    - list of N arrays or DataFrames of shape (T_i, F), or of 1-D arrays: each of its own length.
+    - array or DataFrame of shape (N, T): N univariate sequences, one per row;
+    - array of shape (N, T, F): N sequences of T steps with F features;
+    - list of N arrays or DataFrames of shape (T_i, F), or of 1-D arrays: each sequence has its own
+      length.
+
+    An array may also be a memory map, or a store that is read on demand: a dataset of h5py, an
+    array of zarr, xarray or Dask. It is read in blocks and need not fit into memory.
+
+    The parameters are listed in five groups. The five in bold decide most results:
+
+    - network: **latent_dim**, patch_size, hidden_units, bidirectional, bottleneck, pooling,
+      activation, decoder_start, conditional, reverse_target, time_encoding;
+    - objective: **objective**, horizon, prediction_weight, loss, summary_weight, kl_weight;
+    - data: **scaling**, **missing**, append_states;
+    - training: **epochs**, learning_rate, batch_size, optimizer, clipnorm, dropout, noise,
+      early_stopping, validation_fraction, patience, random_state, verbose;
+    - continuing: warm_start, checkpoint_dir, resume.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
     latent_dim : int, default=16
-        Width L of the bottleneck.
+        Width L of the bottleneck. A code has L columns, unless ``bottleneck="hidden_cell"``,
+        ``scaling="sequence"`` or ``append_states=True`` adds some.
 
     patch_size : int or "auto", default="auto"
-        Consecutive steps P that are joined to one frame, which an LSTM reads and says at once.
-        Longer frames make long sequences train, and cost less. "auto" is 1 up to some 48 steps
-        and about T / 32 beyond, T the longest sequence of ``fit``. Lengths, masks and errors are
-        per step all the same.
+        Number of consecutive steps P that are joined to one frame. The network reads and outputs
+        one frame at a time, so that longer frames make long sequences cheaper and easier to learn.
+        "auto" is 1 if the longest sequence of `fit` has up to about 48 steps, and about 1/32 of its
+        length otherwise. Lengths, masks and errors are always per step.
 
     hidden_units : tuple of int, default=(64,)
-        Widths of the encoder's LSTM layers, first to last; the decoder mirrors them.
+        Widths of the LSTM layers of the encoder, first to last. The decoder mirrors them.
 
     bidirectional : bool, default=True
-        The layers of ``hidden_units`` in the encoder read both ways.
+        Whether the layers of ``hidden_units`` in the encoder read in both directions.
 
     bottleneck : {"dense", "hidden", "cell", "hidden_cell"}, default="dense"
-        "dense": a linear layer over the pooled outputs of the encoder. Otherwise one more LSTM
-        of ``latent_dim`` units, one way, whose last hidden state, cell state or both (2 L
-        columns) are the code; the decoder then begins with an LSTM of ``latent_dim`` units.
-        ``hidden_units=()`` with "hidden", ``decoder_start="input"``, ``time_encoding=False``,
-        ``reverse_target=False`` and ``summary_weight=0`` is the network of most tutorials.
+        How the encoder makes the code.
+
+        - "dense": a linear layer over the pooled outputs of the encoder, see ``pooling``.
+        - "hidden", "cell" or "hidden_cell": a further one-way LSTM layer of ``latent_dim`` units.
+          The code is its last hidden state, its last cell state, or both (2 L columns). The decoder
+          then begins with an LSTM layer of ``latent_dim`` units.
+
+        Most tutorials use ``bottleneck="hidden"`` with ``hidden_units=()``,
+        ``decoder_start="input"``, ``time_encoding=False``, ``reverse_target=False`` and
+        ``summary_weight=0``.
 
     pooling : {"last", "mean", "last_mean", "all"}, default="last_mean"
-        Input of a dense bottleneck: the last outputs of the encoder, their mean over the frames of
-        the sequence, or both. "all" is last, mean, maximum, minimum and deviation.
+        What the bottleneck reads of the outputs of the encoder: the last ones, their mean over the
+        frames of the sequence, or both. "all" is last, mean, maximum, minimum and standard
+        deviation. Only used with ``bottleneck="dense"``.
 
-    summary_weight : float, default=0.3
-        Weight of a second target in training. A linear layer must output, from the code alone,
-        statistics of the sequence that hardly change when a shape occurs elsewhere in it, so that
-        codes tell which shapes there are and how often, not only where. The statistics are shares
-        of positive outputs of fixed convolution kernels, computed once, feature by feature, from
-        the scaled values that the encoder reads (MiniRocket, Dempster et al. 2021), brought to at
-        most 32 principal components. The error is squared. Above 0, codes mostly classify and
-        cluster better, and reconstruct a little less (benchmarks/README.md, "Quality"). 0 is a pure
-        autoencoder, and so is any weight where all sequences are shorter than the kernels, 9 steps.
-        Only `fit` and `partial_fit` need the layer and the statistics; `transform` is the same
-        network with any weight.
-
-    objective : {"reconstruct", "predict", "composite"}, default="reconstruct"
-        What is decoded from the code: the sequence itself, what comes next, or both, by two
-        decoders on one encoder (Srivastava et al. 2015, sections 2.2 to 2.4).
-
-    horizon : int or None, default=None
-        Of "predict" and "composite": in training the encoder does not see the last ``horizon``
-        steps of a sequence, and the predicting decoder should say them. None: the encoder sees
-        all T steps, and the decoder should say steps 2 to T, as tutorials have it.
-
-    prediction_weight : float, default=0.5
-        Share of the prediction in the loss of "composite".
-
-    conditional : bool, default=False
-        Decoders also read the frame that they said before. In training it is the true one, and
-        a quarter of the time their own (scheduled sampling, Bengio et al. 2015), so that training
-        resembles inference, where it is always their own.
-
-    reverse_target : bool, default=True
-        The reconstructing decoder says the sequence backwards, which makes learning easier
-        (Srivastava et al. 2015, section 2.2). Methods return sequences forwards.
+    activation : {"tanh", "relu"}, default="tanh"
+        Activation of the LSTM cells. "relu" is unbounded and may diverge; `fit` warns.
 
     decoder_start : {"input", "state", "input_state"}, default="input_state"
-        How the code enters the decoder: as an input at each step, as the initial state, or both.
+        How the code enters the decoder: as an input at each frame, as the initial state, or both.
+
+    conditional : bool, default=False
+        Whether decoders also read the previous frame. After training, this is the frame that the
+        decoder has just output (autoregressive decoding). In training, it is the true frame three
+        quarters of the time and the decoder's output otherwise (scheduled sampling, Bengio et
+        al. 2015).
+
+    reverse_target : bool, default=True
+        Whether the reconstructing decoder outputs the sequence in reverse, which is easier to learn
+        (Srivastava et al. 2015, section 2.2). Methods return sequences in their original order.
 
     time_encoding : bool, default=True
-        The decoder is told at which frame it is (sines and cosines, Vaswani et al. 2017).
+        Whether decoders also read the position of the current frame, as sines and cosines (Vaswani
+        et al. 2017).
+
+    objective : {"reconstruct", "predict", "composite"}, default="reconstruct"
+        What is decoded from the code: the sequence itself, the steps that follow, or both.
+        "composite" has two decoders on one encoder (Srivastava et al. 2015, sections 2.2 to 2.4).
+
+    horizon : int or None, default=None
+        Number of future steps to predict. During training, the encoder reads all but the last
+        ``horizon`` steps of a sequence, and the predicting decoder learns to output those. If None,
+        the encoder reads all T steps and the decoder learns to output steps 2 to T, as in most
+        tutorials. Only used with objectives "predict" and "composite".
+
+    prediction_weight : float, default=0.5
+        Weight of the prediction in the loss, between 0 and 1; the reconstruction has the remaining
+        weight. Only used with ``objective="composite"``.
+
+    loss : {"mse", "mae", "huber"}, default="mse"
+        Error of a scaled value: squared, absolute, or Huber's with delta 1.
+
+    summary_weight : float, default=0.3
+        Weight of a second target in the loss. It is a summary: statistics of the sequence that
+        hardly change when a shape occurs elsewhere in it. In training, a linear layer predicts them
+        from the code, so that the code contains which shapes occur and how often, not only where.
+        Codes then mostly classify and cluster better, and reconstruct slightly worse
+        (benchmarks/README.md, "Quality"). 0 trains a pure autoencoder.
+
+        The statistics are computed once, from the scaled values of each feature that the encoder
+        reads. They are shares of outputs above a threshold of fixed convolution kernels
+        (MiniRocket, Dempster et al. 2021), reduced to at most 32 principal components. The error is
+        squared. If all sequences are shorter than the kernels, which have 9 steps, there is no
+        summary. The layer is only used in training.
+
+    kl_weight : float, default=0.0
+        If above 0, the autoencoder is variational (Kingma and Welling 2014). In training, a code is
+        drawn from a normal distribution that the encoder outputs, and `transform` returns its mean.
+        The divergence of this distribution from the standard normal, in nats per observed value, is
+        multiplied by ``kl_weight`` and added to the loss. With ``loss="mse"``, a weight of 2.0
+        gives the bound of that paper for values of unit variance. Only used with
+        ``bottleneck="dense"``.
+
+    scaling : {"feature", "sequence"} or None, default="feature"
+        How values are scaled before the network reads them.
+
+        - "feature": each feature is standardized by the mean and deviation of its observed values
+          in `fit`.
+        - "sequence": each sequence is standardized by its own mean and deviation per feature. These
+          are appended to the code as 2 F columns (means, then logarithms of deviations), so that
+          `inverse_transform` restores level and size, up to the rounding of a code to float32. The
+          deviation of a sequence that is constant up to rounding counts as a tenth of the smallest
+          deviation of the other sequences of `fit`.
+        - None: values are read as they are.
+
+    missing : {"error", "mask"}, default="error"
+        How NaN is treated.
+
+        - "error": NaN raises an error.
+        - "mask": NaN is a missing value, which enters neither the loss nor a score. The network
+          also reads which values are missing. In an array, steps at the end of a row that are NaN
+          in all features are padding.
+
+    append_states : bool, default=False
+        Whether `transform` appends statistics of the encoder's states to each code: the mean,
+        deviation, maximum and minimum, over the frames of the sequence, of each output of its last
+        LSTM layer. A bidirectional layer of U units adds 8 U columns. They raise the accuracy of a
+        linear classifier, but do not improve distances, as in k-means. Training does not depend on
+        this parameter, and `inverse_transform` ignores these columns.
+
+    epochs : int, default=100
+        Number of passes over the training sequences.
+
+    learning_rate : float, default=3e-3
+        Peak learning rate. The rate rises to it over the first twentieth of all minibatches, then
+        falls to zero along half a cosine.
+
+    batch_size : int or "auto", default="auto"
+        Number of sequences per minibatch. "auto" is 32. With fewer than 320 training sequences it
+        is the largest power of two that is at most a tenth of their number, but at least 4, because
+        few sequences need more steps.
+
+    optimizer : {"adadelta", "adagrad", "adam", "adamax", "adamw", "lion", "rmsprop", "sgd"}, \
+default="adam"
+        Name of the Keras optimizer. All of these update each weight by itself.
+
+    clipnorm : float or None, default=1.0
+        Largest norm of the gradient of a minibatch, all weights together. Larger gradients are
+        scaled down to it. If None, gradients are not clipped.
 
     dropout : float, default=0.0
         Share of the inputs of LSTM layers that is dropped in training.
 
     noise : float, default=0.0
-        Standard deviation of Gaussian noise that is added in training to what the encoder reads,
-        in units of the scaled values; the target stays clean (a denoising autoencoder).
-
-    kl_weight : float, default=0.0
-        Above 0 a dense bottleneck is variational: in training a code is drawn from a normal
-        distribution that the encoder describes, and the divergence of that from the standard
-        normal, in nats per observed value, counts this much beside the loss (Kingma and Welling
-        2014; 2.0 with "mse" is their bound for a unit variance of the values). Codes are the
-        means.
-
-    activation : {"tanh", "relu"}, default="tanh"
-        Of the LSTM cells. "relu" is unbounded and may diverge, as a warning says.
-
-    loss : {"mse", "mae", "huber"}, default="mse"
-        Error of a scaled value: squared, absolute, or Huber's with delta 1.
-
-    append_states : bool, default=False
-        `transform` appends to each code the mean, deviation, maximum and minimum, over the frames
-        of the sequence, of each output of the encoder's last LSTM layer: 8 U columns for a two-way
-        layer of U units. Training does not depend on it, and `inverse_transform` ignores these
-        columns. Use it ahead of a linear classifier, whose accuracy it raises; distances, as in
-        k-means, are not improved by so many columns.
-
-    scaling : {"feature", "sequence"} or None, default="feature"
-        "feature": each feature is brought to mean 0 and deviation 1 by the observed values of
-        ``fit``. "sequence": each sequence is, by its own mean and deviation per feature, which
-        are appended to the code as 2 F further columns (means, log-deviations), so that the
-        inverse is exact up to the rounding of a code to float32. The deviation of a sequence that
-        is constant up to rounding counts as a tenth of the smallest deviation of a sequence of
-        ``fit``, so that a constant sequence is the least lively in any unit. None: values enter as
-        they are.
-
-    missing : {"error", "mask"}, default="error"
-        "error": NaN is refused. "mask": NaN is a missing value, which enters neither the loss
-        nor a score and of which the network is told; steps at the end of a row of an array that
-        are NaN throughout are padding.
-
-    optimizer : str, default="adam"
-        One of Keras' optimizers that work element by element: "adadelta", "adagrad", "adam",
-        "adamax", "adamw", "lion", "rmsprop", "sgd".
-
-    learning_rate : float, default=3e-3
-        Peak of the learning rate, reached after the first twentieth of all minibatches; from
-        there it falls to zero in half a cosine.
-
-    clipnorm : float or None, default=1.0
-        Longest gradient of a minibatch, all weights together; longer ones are scaled down.
-
-    epochs : int, default=100
-        Passes over the training sequences.
-
-    batch_size : int or "auto", default="auto"
-        Sequences of a minibatch. "auto" is 32, and for less than 320 sequences to learn from the
-        power of two next below a tenth of them, at least 4: few sequences need more steps.
+        Standard deviation of Gaussian noise, in scaled units, that is added in training to what the
+        encoder reads. The target has no noise (a denoising autoencoder).
 
     early_stopping : bool, default=False
-        Set part of the sequences aside, stop when the loss on them no longer falls, and keep the
-        best weights.
+        Whether to set part of the sequences aside and to stop training when the loss on them no
+        longer falls. The weights of the best epoch are kept.
 
     validation_fraction : float, default=0.1
-        The part that ``early_stopping`` sets aside.
+        Share of the sequences to set aside for early stopping, between 0 and 1. Only used if
+        ``early_stopping`` is True.
 
     patience : int, default=10
-        Epochs without a better validation loss after which ``early_stopping`` stops.
-
-    checkpoint_dir : str, path-like or None, default=None
-        A folder, made if need be, that gets a checkpoint after each epoch of `fit`: a file that is
-        written whole or not at all and carries checksums. The last two are kept, and they stay
-        after `fit`. One fit at a time may use a folder (on systems without ``flock``, such as
-        Windows, this is not checked); checkpoints of an earlier fit there are replaced. Each epoch
-        is a call of its own then, and X is read once more for a checksum.
-
-    resume : bool, default=False
-        Go on from the last checkpoint in ``checkpoint_dir``, if there is one, and end with the
-        same bits as a `fit` that was never interrupted. Parameters, sequences, the seed and
-        versions must be those of the interrupted fit; with ``random_state=None`` its seed is
-        taken. It does not train for more ``epochs`` than that fit had: ``warm_start`` does.
-
-    warm_start : bool, default=False
-        `fit` goes on from the fitted weights, if there are any, with a learning rate that rises
-        and falls anew. All else is learned from the new sequences, ``mean_`` and ``scale_`` too:
-        another machine's level and size need not be those of the first. What makes the network
-        must be as before; "auto" keeps the patch size. The optimizer goes on where the last
-        warm start or `partial_fit` ended.
+        Number of epochs without a better validation loss after which training stops. Only used if
+        ``early_stopping`` is True.
 
     random_state : int, RandomState instance or None, default=None
-        Determines initial weights, the order of sequences, dropout, noise and the validation
-        part. Global random states are neither read nor changed.
+        Determines initial weights, the order of sequences, dropout, noise and the validation part.
+        Pass an int for reproducible results across multiple calls of `fit`. Global random states
+        are neither read nor changed.
 
     verbose : int, default=0
-        0 is silent, 1 shows one progress line, 2 prints a line an epoch.
+        Verbosity: 0 is silent, 1 shows one progress line, 2 prints one line per epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` starts from the fitted weights, if there are any. The learning rate rises and
+        falls again. Everything else is learned from the new sequences, including ``mean_`` and
+        ``scale_``, because another machine may have another level and another size. Parameters of
+        the network and the features must not change; "auto" keeps the patch size. The optimizer
+        continues where the last warm start or `partial_fit` ended.
+
+    checkpoint_dir : str, path-like or None, default=None
+        Folder in which `fit` writes a checkpoint after each epoch; it is created if necessary. A
+        checkpoint has checksums and is written completely or not at all. The last two stay in the
+        folder, and those of an earlier fit are replaced. Only one fit at a time may use a folder;
+        this is not checked on systems without ``flock``, such as Windows. With checkpoints, each
+        epoch is a separate call of TensorFlow, and X is read once more for a checksum.
+
+    resume : bool, default=False
+        Whether `fit` continues from the last checkpoint in ``checkpoint_dir``, if there is one. The
+        result is identical, bit for bit, to that of an uninterrupted `fit`. Parameters, sequences,
+        seed and versions must be those of the interrupted fit; ``random_state=None`` uses its seed.
+        To train for more ``epochs`` than that fit, use ``warm_start``.
 
     Attributes
     ----------
     weights_ : list of ndarray, float32
-        Weights of encoder and decoder.
+        Weights of encoder and decoders.
 
     optimizer_state_ : dict or None
-        With ``warm_start`` and after `partial_fit`, what the next one goes on from: the
-        optimizer's variables, the seed, the epochs and minibatches since they began and, with
-        ``summary_weight``, the layer and the definition of the statistics. It is about twice as
-        large as ``weights_``; any other `fit` drops it.
+        State from which the next warm start or `partial_fit` continues: the variables of the
+        optimizer, the seed, the numbers of epochs and minibatches so far and, with
+        ``summary_weight``, the summary layer and the definition of its statistics. It is about
+        twice as large as ``weights_``. None after a `fit` without ``warm_start``.
 
     history_ : dict of lists of float
-        Of each epoch "loss", as seen in training; its parts "reconstruct_loss", "predict_loss"
-        and, with ``kl_weight``, "kl_loss", where there are such; "summary_loss" with
-        ``summary_weight``, about 1 for a layer that outputs their mean; and "val_loss", that of the
-        decoders, with ``early_stopping``. It goes on with a warm start and with `partial_fit`; NaN
-        stands for losses that some of the epochs did not have.
+        Losses of each epoch. A warm start and `partial_fit` append to the lists, with NaN for
+        losses that some of the epochs do not have. The keys are
+
+        - "loss": the training loss;
+        - "reconstruct_loss", "predict_loss", "kl_loss": its parts, as far as the network has them;
+        - "summary_loss", with ``summary_weight``: about 1 for a layer that outputs the mean of the
+          statistics;
+        - "val_loss", with ``early_stopping``: the loss of the decoders on the validation part.
 
     n_epochs_ : int
-        Epochs that were run, those before a warm start or `partial_fit` included.
+        Number of epochs that were run, including those before a warm start or `partial_fit`.
 
     best_epoch_ : int
-        Epoch, from 1, that ``weights_`` are of.
+        Epoch, counted from 1, from which ``weights_`` are taken.
 
     loss_ : float
-        Loss of the decoders of the fitted model on its training sequences, those of the last call,
-        without dropout and noise.
+        Loss of the decoders of the fitted model on the sequences of the last call, without dropout
+        and noise.
 
     baseline_loss_ : float
-        Loss of predicting each feature's mean.
+        Loss of predicting the mean of each feature.
 
     mean_, scale_ : ndarray of shape (F,)
-        Mean and deviation of the observed values of ``fit``, feature by feature, as
-        ``scaling="feature"`` uses them. The deviation of a feature that is constant up to rounding
-        counts as at least 1. With
-        ``scaling="sequence"``, ``scale_`` is what the deviation of a constant sequence counts as:
-        a tenth of the smallest deviation of a sequence of ``fit`` that is not constant, 1 if all
-        are. It is 1 with None.
+        Mean and deviation of the observed values of each feature in `fit`, with which
+        ``scaling="feature"`` standardizes. The deviation of a feature that is constant up to
+        rounding counts as at least 1. With ``scaling="sequence"``, ``scale_`` is the value that the
+        deviation of a constant sequence counts as; it is 1 if all sequences of `fit` are constant.
+        With ``scaling=None``, ``scale_`` is 1.
 
     var_, n_observed_ : ndarray of shape (F,)
-        Variance and number of the observed values that ``mean_`` is the mean of.
+        Variance and number of the observed values of each feature.
 
     n_timesteps_ : int
-        Longest sequence of ``fit``, or of all calls of `partial_fit`.
+        Length of the longest sequence in `fit`, or in all calls of `partial_fit`.
 
     configuration_ : dict
-        The settings that the fitted model works with; later ``set_params`` do not change them.
+        Settings that the fitted model works with. A later ``set_params`` does not change them.
 
     n_features_in_ : int
-        T for X of shape (N, T), else F.
+        Number of features seen during `fit`: T for X of shape (N, T), otherwise F.
 
     feature_names_in_ : ndarray of str
-        Names of the columns of the DataFrame(s) of ``fit``.
+        Names of features seen during `fit`. Defined only when X has feature names that are all
+        strings.
+
+    See Also
+    --------
+    LSTMAutoencoderDetector : Find outliers among sequences.
+    LSTMAutoencoderClassifier : Classify sequences of which few have a label.
+    sliding_windows : Cut a long record into sequences of equal length.
+    latent_importance : Share of each step and feature in the columns of a code.
+    sklearn.decomposition.PCA : Linear codes, for complete sequences of equal length.
 
     Notes
     -----
-    TensorFlow trains; what is fitted encodes and decodes in NumPy, without TensorFlow. A
-    sequence's code does not depend, to the bit, on the other rows, on padding or on the thread;
-    two fits with one integer seed give the same weights, to the bit, on one machine with one
-    number of TensorFlow threads (elsewhere codes agree to about 1e-5).
+    TensorFlow is used for training only. The fitted model computes with NumPy.
 
-    Networks are compiled once in a process for each architecture, loss and optimizer, and for
-    whether there is any dropout, noise, clipping or summary; other values of ``dropout``,
+    *Reproducibility.* The code of a sequence does not depend, to the bit, on the other rows, on
+    padding or on the thread. Two fits with the same integer seed give identical weights on the same
+    machine with the same number of TensorFlow threads. Elsewhere, codes agree to about 1e-5.
+
+    *Compilation.* A network is compiled once per process for each architecture, loss and optimizer,
+    and for whether there is dropout, noise, clipping or a summary. Other values of ``dropout``,
     ``noise``, ``clipnorm``, ``learning_rate``, ``kl_weight``, ``summary_weight`` or
-    ``prediction_weight``, other rows, folds or threads compile nothing. A training of more than
-    some 40,000 steps of LSTM layers is compiled with XLA, once more for each longest length and
-    batch size, which takes a few seconds and makes each step two to three times as fast; a shorter
-    one runs in TensorFlow's plain graph. The number of threads is TensorFlow's
-    (``TF_NUM_INTRAOP_THREADS``) for both; joblib's worker processes use as many as joblib gives
-    them.
+    ``prediction_weight`` compile nothing, nor do other rows, folds or threads. If training takes
+    more than about 40,000 steps of LSTM layers, it is compiled with XLA. That takes a few seconds
+    for each longest length and batch size, and makes each step two to three times as fast. Shorter
+    training runs in TensorFlow's plain graph. Both use TensorFlow's number of threads
+    (``TF_NUM_INTRAOP_THREADS``); joblib's worker processes use as many as joblib allows.
 
-    An array of shape (N, T, F) that stays where it is, as a memory map or a dataset of h5py does,
-    is read block by block, from several threads at once. Reading it may call methods of fitted
+    *Stores.* Several threads read a memory map at the same time. Any other store is read by one
+    thread at a time. A lazy store, such as an array of Dask, may itself call methods of fitted
     estimators.
 
-    There is no ``sample_weight``: training by minibatches cannot make a weight of 2 equal a
-    repeated sample, as scikit-learn demands.
+    *Weights of samples.* There is no ``sample_weight``. scikit-learn requires a weight of 2 to
+    equal a repeated sample, which training by minibatches cannot give.
 
     References
     ----------
@@ -322,6 +377,22 @@ class LSTMAutoencoderTransformer(
     (50, 20)
     """
 
+    weights_: list[npt.NDArray[np.float32]]
+    optimizer_state_: dict[str, Any] | None
+    history_: dict[str, list[float]]
+    n_epochs_: int
+    best_epoch_: int
+    loss_: float
+    baseline_loss_: float
+    mean_: npt.NDArray[np.float64]
+    scale_: npt.NDArray[np.float64]
+    var_: npt.NDArray[np.float64]
+    n_observed_: npt.NDArray[np.int64]
+    n_timesteps_: int
+    configuration_: dict[str, Any]
+    n_features_in_: int
+    feature_names_in_: npt.NDArray[np.object_]
+
     _parameter_constraints = {
         "latent_dim": [positive_int],
         "patch_size": [positive_int, StrOptions({"auto"})],
@@ -329,156 +400,158 @@ class LSTMAutoencoderTransformer(
         "bidirectional": ["boolean"],
         "bottleneck": [StrOptions({"dense", "hidden", "cell", "hidden_cell"})],
         "pooling": [StrOptions(set(POOLINGS))],
-        "summary_weight": [not_negative],
+        "activation": [StrOptions({"tanh", "relu"})],
+        "decoder_start": [StrOptions({"input", "state", "input_state"})],
+        "conditional": ["boolean"],
+        "reverse_target": ["boolean"],
+        "time_encoding": ["boolean"],
         "objective": [StrOptions(set(OBJECTIVES))],
         "horizon": [positive_int, None],
         "prediction_weight": [Interval(Real, 0, 1, closed="neither")],
-        "conditional": ["boolean"],
-        "reverse_target": ["boolean"],
-        "decoder_start": [StrOptions({"input", "state", "input_state"})],
-        "time_encoding": ["boolean"],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "noise": [not_negative],
-        "kl_weight": [not_negative],
-        "activation": [StrOptions({"tanh", "relu"})],
         "loss": [StrOptions({"mse", "mae", "huber"})],
-        "append_states": ["boolean"],
+        "summary_weight": [not_negative],
+        "kl_weight": [not_negative],
         "scaling": [StrOptions({"feature", "sequence"}), None],
         "missing": [StrOptions({"error", "mask"})],
+        "append_states": ["boolean"],
+        "epochs": [positive_int],
+        "learning_rate": [positive],
+        "batch_size": [positive_int, StrOptions({"auto"})],
         "optimizer": [
             StrOptions(
                 {"adadelta", "adagrad", "adam", "adamax", "adamw", "lion", "rmsprop", "sgd"}
             )
         ],
-        "learning_rate": [positive],
         "clipnorm": [positive, None],
-        "epochs": [positive_int],
-        "batch_size": [positive_int, StrOptions({"auto"})],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "noise": [not_negative],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "patience": [positive_int],
-        "checkpoint_dir": [str, PathLike, None],
-        "resume": ["boolean"],
-        "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "checkpoint_dir": [str, PathLike, None],
+        "resume": ["boolean"],
     }  # fmt: skip
 
     def __init__(
         self,
-        latent_dim=16,
+        latent_dim: int = 16,
         *,
-        patch_size="auto",
-        hidden_units=(64,),
-        bidirectional=True,
-        bottleneck="dense",
-        pooling="last_mean",
-        summary_weight=0.3,
-        objective="reconstruct",
-        horizon=None,
-        prediction_weight=0.5,
-        conditional=False,
-        reverse_target=True,
-        decoder_start="input_state",
-        time_encoding=True,
-        dropout=0.0,
-        noise=0.0,
-        kl_weight=0.0,
-        activation="tanh",
-        loss="mse",
-        append_states=False,
-        scaling="feature",
-        missing="error",
-        optimizer="adam",
-        learning_rate=3e-3,
-        clipnorm=1.0,
-        epochs=100,
-        batch_size="auto",
-        early_stopping=False,
-        validation_fraction=0.1,
-        patience=10,
-        checkpoint_dir=None,
-        resume=False,
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-    ):
+        patch_size: int | Literal["auto"] = "auto",
+        hidden_units: tuple[int, ...] | list[int] = (64,),
+        bidirectional: bool = True,
+        bottleneck: Literal["dense", "hidden", "cell", "hidden_cell"] = "dense",
+        pooling: Literal["last", "mean", "last_mean", "all"] = "last_mean",
+        activation: Literal["tanh", "relu"] = "tanh",
+        decoder_start: Literal["input", "state", "input_state"] = "input_state",
+        conditional: bool = False,
+        reverse_target: bool = True,
+        time_encoding: bool = True,
+        objective: Literal["reconstruct", "predict", "composite"] = "reconstruct",
+        horizon: int | None = None,
+        prediction_weight: float = 0.5,
+        loss: Literal["mse", "mae", "huber"] = "mse",
+        summary_weight: float = 0.3,
+        kl_weight: float = 0.0,
+        scaling: Literal["feature", "sequence"] | None = "feature",
+        missing: Literal["error", "mask"] = "error",
+        append_states: bool = False,
+        epochs: int = 100,
+        learning_rate: float = 3e-3,
+        batch_size: int | Literal["auto"] = "auto",
+        optimizer: Literal[
+            "adadelta", "adagrad", "adam", "adamax", "adamw", "lion", "rmsprop", "sgd"
+        ] = "adam",
+        clipnorm: float | None = 1.0,
+        dropout: float = 0.0,
+        noise: float = 0.0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | PathLike[str] | None = None,
+        resume: bool = False,
+    ) -> None:
         self.latent_dim = latent_dim
         self.patch_size = patch_size
         self.hidden_units = hidden_units
         self.bidirectional = bidirectional
         self.bottleneck = bottleneck
         self.pooling = pooling
-        self.summary_weight = summary_weight
+        self.activation = activation
+        self.decoder_start = decoder_start
+        self.conditional = conditional
+        self.reverse_target = reverse_target
+        self.time_encoding = time_encoding
         self.objective = objective
         self.horizon = horizon
         self.prediction_weight = prediction_weight
-        self.conditional = conditional
-        self.reverse_target = reverse_target
-        self.decoder_start = decoder_start
-        self.time_encoding = time_encoding
-        self.dropout = dropout
-        self.noise = noise
-        self.kl_weight = kl_weight
-        self.activation = activation
         self.loss = loss
-        self.append_states = append_states
+        self.summary_weight = summary_weight
+        self.kl_weight = kl_weight
         self.scaling = scaling
         self.missing = missing
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.clipnorm = clipnorm
+        self.append_states = append_states
         self.epochs = epochs
+        self.learning_rate = learning_rate
         self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.clipnorm = clipnorm
+        self.dropout = dropout
+        self.noise = noise
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.patience = patience
-        self.checkpoint_dir = checkpoint_dir
-        self.resume = resume
-        self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.warm_start = warm_start
+        self.checkpoint_dir = checkpoint_dir
+        self.resume = resume
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
-        """Train encoder and decoder on sequences.
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit encoder and decoder to sequences.
 
         Parameters
         ----------
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             The sequences.
 
-        y : ignored
+        y : Ignored
             Not used, present here for API consistency by convention.
 
         Returns
         -------
         self : LSTMAutoencoderTransformer
-            Fitted.
+            Fitted estimator.
 
         Raises
         ------
         ValueError
-            If X is not a set of sequences, if parameters contradict each other, if loss or
-            weights stop being finite, if ``resume`` finds a checkpoint of another fit or no
-            intact one, or if ``warm_start`` finds another network. The state of an earlier fit
-            is kept, whatever is raised.
+            If X is not a set of sequences; if parameters contradict each other; if the loss or the
+            weights become infinite or NaN; if ``resume`` finds a checkpoint of another fit or only
+            damaged ones; if ``warm_start`` finds another network. After any error, the estimator
+            is as it was before the call.
 
         OSError
-            If no file can be written to ``checkpoint_dir``.
+            If ``checkpoint_dir`` cannot be written to.
 
         RuntimeError
-            If another fit uses ``checkpoint_dir``.
+            If another fit is using ``checkpoint_dir``.
 
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If the fit is no better than predicting the mean, or if early stopping
-            never stopped.
+            If the fit is no better than predicting the mean, or if the validation loss was still
+            falling at the end of a fit with ``early_stopping``.
 
         UserWarning
-            If the last checkpoint is damaged and the one before is used, or if all sequences have
-            one step, which looks like swapped axes.
+            If the last checkpoint is damaged, so that the one before it is used; if all sequences
+            have one step, which looks like swapped axes; if ``activation`` is "relu".
         """
         check_parameters(self)
         with (
@@ -497,35 +570,36 @@ class LSTMAutoencoderTransformer(
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None):
-        """Go on training with one pass over further sequences, or begin with it.
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Continue training with one pass over further sequences.
 
-        The optimizer goes on where the last call ended, at the constant rate ``learning_rate``,
-        as the number of calls is not known: after a `fit`, whose rate ended near zero, choose a
-        small one. ``epochs``, ``patience`` and checkpoints are of `fit`.
-        ``mean_`` and ``scale_`` are those of all sequences so far: they are brought up to date
-        with X before the pass, and what the network learned in the units of before it corrects in
-        the passes to come. They move most in the first calls, so begin with sequences that are
-        like those to come, or with `fit`.
+        The first call may follow a `fit`, or begin without one. ``learning_rate`` is constant,
+        because the number of calls is not known. After a `fit`, whose rate ended near zero, choose
+        a small one, such as 1e-4. The optimizer continues where the last call ended. ``epochs``,
+        ``patience`` and checkpoints are not used.
+
+        Before the pass, ``mean_`` and ``scale_`` are updated to those of all sequences so far. The
+        network adapts to the new scaling in this pass and the next ones. They change most in the
+        first calls, so begin with typical sequences, or with `fit`.
 
         Parameters
         ----------
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
-            The sequences, with the features of those before.
+            The sequences, with the same features as before.
 
-        y : ignored
+        y : Ignored
             Not used, present here for API consistency by convention.
 
         Returns
         -------
         self : LSTMAutoencoderTransformer
-            Fitted.
+            Fitted estimator.
 
         Raises
         ------
         ValueError
-            As `fit`; and if X or the parameters do not agree with the fitted model. The state
-            of before is kept.
+            As in `fit`; also if X or the parameters do not agree with the fitted model, or if
+            ``early_stopping`` is True. The estimator is then as it was before the call.
         """
         validate_parameters(self)  # scikit-learn does so before the first call only
         check_parameters(self)
@@ -539,26 +613,33 @@ class LSTMAutoencoderTransformer(
             report.finish()
         return self
 
-    def transform(self, X):
+    if TYPE_CHECKING:  # scikit-learn, which defines it, has no types
+
+        def fit_transform(  # noqa: D102
+            self, X: Any, y: Any = None, **fit_params: Any
+        ) -> npt.NDArray[np.float32]: ...
+
+    def transform(self, X: Any) -> npt.NDArray[np.float32]:
         """Encode sequences.
 
         Parameters
         ----------
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
-            The sequences; any length but for (N, T), where scikit-learn asks for the T of fit.
+            The sequences. Their lengths may differ from those in `fit`, except in the layout
+            (N, T), where scikit-learn requires the same T.
 
         Returns
         -------
         codes : ndarray of shape (N, L), float32
-            L is ``latent_dim``; twice that with ``bottleneck="hidden_cell"``; 2 F more with
-            ``scaling="sequence"``; and then, with ``append_states``, four times the outputs of the
-            encoder's last layer.
+            The codes. L is ``latent_dim``, or twice that with ``bottleneck="hidden_cell"``.
+            ``scaling="sequence"`` appends 2 F columns, and ``append_states`` then four columns for
+            each output of the encoder's last layer.
         """
         model = fitted_model(self)
         return model.encode(model.read(self, X))
 
     @of_one_model
-    def inverse_transform(self, Z, lengths=None):
+    def inverse_transform(self, Z: npt.ArrayLike, lengths: npt.ArrayLike | None = None) -> Any:
         """Decode codes.
 
         Parameters
@@ -567,32 +648,38 @@ class LSTMAutoencoderTransformer(
             Codes, as `transform` returns them.
 
         lengths : int or array of int of shape (N,), default=None
-            Steps of each sequence; ``n_timesteps_`` by default.
+            Number of steps of each sequence. If None, all have ``n_timesteps_`` steps; with
+            ``objective="predict"``, as many as the decoder learned to output.
 
         Returns
         -------
         sequences : ndarray of shape (N, T) or (N, T, F), float64, or list of (T_i, F)
-            In the layout and the units of ``fit``; a list where lengths differ. With
-            ``objective="predict"`` what the predicting decoder says, by default as many steps as
-            it learned to say.
+            The decoded sequences, in the layout and the units of `fit`; a list if lengths differ.
+            With ``objective="predict"`` they are the predicted steps.
         """
         model = fitted_model(self)
         with np.errstate(over="ignore"):  # what is too large for float32 is refused as infinite
-            Z = check_array(Z, dtype=np.float32, input_name="Z")
-        if Z.shape[1] not in (model.n_columns, model.n_decoded):
+            codes = check_array(Z, dtype=np.float32, input_name="Z")
+        if codes.shape[1] not in (model.n_columns, model.n_decoded):
             raise ValueError(
-                f"Z has {Z.shape[1]} columns, but the codes of this "
+                f"Z has {codes.shape[1]} columns, but the codes of this "
                 f"{type(self).__name__} have {model.n_columns}: pass what transform returns."
             )
         task, n_steps = self._task(model, None), model.n_timesteps
         n_steps = TASKS[task].width(n_steps, model.horizon)
-        lengths = check_lengths(n_steps if lengths is None else lengths, len(Z))
+        n_steps = check_lengths(n_steps if lengths is None else lengths, len(codes))  # (N,)
         if TASKS[task].follows:
-            check_whole_frames(model, int(lengths.max()))
-        return to_layout(model.decode(Z, lengths, task), lengths, model.layout)
+            check_whole_frames(model, int(n_steps.max()))
+        return to_layout(model.decode(codes, n_steps, task), n_steps, model.layout)
 
+    @overload
+    def reconstruct(
+        self, X: list[Any], task: TaskName | None = None
+    ) -> list[npt.NDArray[np.float64]]: ...
+    @overload
+    def reconstruct(self, X: Any, task: TaskName | None = None) -> npt.NDArray[np.float64]: ...
     @of_one_model
-    def reconstruct(self, X, task=None):
+    def reconstruct(self, X: Any, task: TaskName | None = None) -> Any:
         """Encode and decode sequences.
 
         Parameters
@@ -601,15 +688,15 @@ class LSTMAutoencoderTransformer(
             The sequences.
 
         task : {"reconstruct", "predict"}, default=None
-            What to decode; None is "reconstruct", where there is such a decoder. "predict": the
-            last ``horizon`` steps, said from the steps before them, or, with ``horizon=None``,
-            steps 2 to T.
+            What to decode. "predict" returns the last ``horizon`` steps, predicted from the steps
+            before them, or steps 2 to T with ``horizon=None``. If None, "reconstruct" unless
+            ``objective="predict"``.
 
         Returns
         -------
         sequences : ndarray or list of ndarrays, float64
-            In the layout and units of X, and for "reconstruct" in its lengths; NaN on the padding
-            of an array.
+            The output of the decoder, in the layout and the units of X. A reconstruction has the
+            lengths of X. Padding of an array is NaN.
         """
         model = fitted_model(self)
         task = self._task(model, task)
@@ -626,9 +713,19 @@ class LSTMAutoencoderTransformer(
         model.coder.map_outputs(reader, keep)
         return like_input(result, lengths, sequences.layout)
 
+    @overload
+    def forecast(
+        self, X: Any, steps: int | None = None, until: None = None
+    ) -> npt.NDArray[np.float64]: ...
+    @overload
+    def forecast(
+        self, X: Any, steps: int, until: Callable[[npt.NDArray[np.float64]], bool | np.bool_]
+    ) -> list[npt.NDArray[np.float64]]: ...
     @of_one_model
-    def forecast(self, X, steps=None, until=None):
-        """Say what follows sequences, all of which is past.
+    def forecast(self, X: Any, steps: Any = None, until: Any = None) -> Any:
+        """Predict the steps that follow each sequence.
+
+        The encoder reads all of X.
 
         Parameters
         ----------
@@ -636,22 +733,23 @@ class LSTMAutoencoderTransformer(
             The sequences.
 
         steps : int, default=None
-            Steps H to say, at most those of ``until``; ``horizon`` by default. More than
-            ``horizon`` need ``conditional=True``.
+            Number of steps H to predict, with ``until`` the largest number. If None, ``horizon``.
+            More than ``horizon`` steps need ``conditional=True``.
 
         until : callable (step) -> bool, default=None
-            Sees one step (F,) in original units after the other and ends the forecast of its
-            sequence after the first step for which it holds. ``steps`` is needed then.
+            Function of one predicted step (F,) in original units. The forecast of a sequence ends
+            with the first step for which it returns True. It requires ``steps``.
 
         Returns
         -------
         forecast : ndarray of shape (N, H, F), float64, or list of (H_i, F) with ``until``
-            In original units.
+            The predicted steps, in original units.
 
         Raises
         ------
         ValueError
-            Without a predicting decoder that has learned a ``horizon``.
+            If the model was fitted with ``objective="reconstruct"`` or without a ``horizon``, or if
+            ``steps`` is too large for it.
 
         See Also
         --------
@@ -664,8 +762,12 @@ class LSTMAutoencoderTransformer(
         return values if until is None else [cut_after(row, until) for row in values]
 
     @of_one_model
-    def errors(self, X, per="sequence", task=None):
-        """Errors of a decoder: the ``loss`` of scaled values, over observed ones.
+    def errors(
+        self, X: Any, per: Per = "sequence", task: TaskName | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Compute the errors of a decoder: the ``loss`` of scaled values, where observed.
+
+        As in training, the encoder does not read the last ``horizon`` steps.
 
         Parameters
         ----------
@@ -673,18 +775,18 @@ class LSTMAutoencoderTransformer(
             The sequences.
 
         per : {"sequence", "step", "feature", "value"}, default="sequence"
-            Mean errors of each sequence (N,), step (N, T) or feature (N, F), or the errors
-            themselves (N, T, F).
+            Mean error of each sequence (N,), step (N, T) or feature (N, F), or the error of each
+            value (N, T, F).
 
         task : {"reconstruct", "predict"}, default=None
-            As in `reconstruct`.
+            Decoder whose errors are computed. If None, "reconstruct" unless
+            ``objective="predict"``.
 
         Returns
         -------
         errors : ndarray, float64
-            NaN where nothing is observed (padding and missing values) and on steps that the
-            decoder does not say: as in training, the encoder does not see the last ``horizon``
-            steps, which are the predicting decoder's.
+            The errors, in the shape that ``per`` states. NaN for padding, for missing values and
+            for steps that the decoder does not output.
         """
         model = fitted_model(self)
         task = self._task(model, task)
@@ -710,8 +812,8 @@ class LSTMAutoencoderTransformer(
         return result
 
     @of_one_model
-    def score_samples(self, X):
-        """Negated mean error of each sequence: the higher, the more like those of ``fit``.
+    def score_samples(self, X: Any) -> npt.NDArray[np.float64]:
+        """Return the negated mean error of each sequence.
 
         Parameters
         ----------
@@ -721,27 +823,30 @@ class LSTMAutoencoderTransformer(
         Returns
         -------
         scores : ndarray of shape (N,), float64
-            At most 0; NaN where all that the decoder should say is missing.
+            The higher, the more similar to the sequences of `fit`; at most 0. NaN if all values
+            that the decoder should output are missing.
         """
         return -self.errors(X)
 
     @of_one_model
-    def score(self, X, y=None):
-        """Explained variance of the reconstruction, or of the prediction with objective "predict".
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the explained variance of the reconstruction.
+
+        With ``objective="predict"`` it is that of the prediction.
 
         Parameters
         ----------
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             The sequences.
 
-        y : ignored
+        y : Ignored
             Not used, present here for API consistency by convention.
 
         Returns
         -------
         score : float
-            1 - (sum of squared errors) / (sum of squared deviations from the means of ``fit``),
-            of scaled, observed values. 1 is perfect, 0 no better than the mean.
+            1 - (sum of squared errors) / (sum of squared deviations from the means in `fit`), over
+            scaled, observed values. 1 is perfect, 0 is no better than predicting the mean.
         """
         model = fitted_model(self)
         reader = model.read(self, X, (self._task(model, None),), as_trained=True)
@@ -749,30 +854,41 @@ class LSTMAutoencoderTransformer(
         return explained_variance(*(float(loss[0]) for loss in losses))
 
     @of_one_model
-    def to_keras(self, part="encoder"):
+    def to_keras(
+        self, part: Literal["encoder", "decoder", "predictor", "autoencoder"] = "encoder"
+    ) -> Any:
         """Build a plain Keras model with the fitted weights.
 
-        It is made of ``keras.layers`` and ``keras.ops`` only, so that a file of it opens without
-        this package. Scaling is outside: the model reads and says scaled values, which are
-        ``(x - mean_) / scale_`` with ``scaling="feature"``, x itself with None, and with "sequence"
-        x by its own mean and deviation, as `transform` appends them to the code. With
-        ``missing="mask"`` a missing value is NaN in x.
+        It consists of ``keras.layers`` and ``keras.ops`` only, so that its file opens without this
+        package.
+
+        Scaling is not part of the model. It reads and outputs scaled values: ``(x - mean_) /
+        scale_`` with ``scaling="feature"``, x itself with None, and with "sequence" x standardized
+        by the mean and deviation that `transform` appends to the code. With ``missing="mask"`` a
+        missing value is NaN in x.
 
         Parameters
         ----------
         part : {"encoder", "decoder", "predictor", "autoencoder"}, default="encoder"
-            Inputs of the encoder: x (n, T, F) and mask (n, T), which is true for real steps and
-            false for padding on the right; with ``append_states`` it outputs the statistics of the
-            states after the code. Inputs of the decoder and the predictor: z (n, L) and
-            such a mask, of the steps to say. The autoencoder reads x and mask and has the others
-            as named sub-models; with two decoders it returns a dict of their outputs.
+            Part of the network.
 
-            A decoder with ``conditional=True`` says at most ``n_timesteps_`` steps.
+            - "encoder" reads x (n, T, F) and a mask (n, T), which is true for real steps and false
+              for padding on the right. With ``append_states`` its output includes the statistics of
+              the states.
+            - "decoder" and "predictor" read codes z (n, L) and a mask of the steps to output. With
+              ``conditional=True`` they output at most ``n_timesteps_`` steps.
+            - "autoencoder" reads x and mask, and contains the others as named sub-models. With two
+              decoders its output is a dict.
 
         Returns
         -------
         model : keras.Model
-            A fresh one at each call.
+            A new model, which shares nothing with the estimator.
+
+        See Also
+        --------
+        export_onnx : A file that runs without Python, with scaling inside.
+        keras_models.classifier_fn : Supervised Keras models that start from the encoder.
         """
         model = fitted_model(self)
         from sklearn_lstmae.network.in_keras import build_model, parts_of
@@ -787,22 +903,24 @@ class LSTMAutoencoderTransformer(
         )
 
     @of_one_model
-    def get_feature_names_out(self, input_features=None):
-        """Names of the columns of a code.
+    def get_feature_names_out(
+        self, input_features: npt.ArrayLike | None = None
+    ) -> npt.NDArray[np.object_]:
+        """Get output feature names for transformation.
 
         Parameters
         ----------
         input_features : array-like of str, default=None
-            As everywhere in scikit-learn: checked against the names of ``fit``. With
-            ``scaling="sequence"`` and 3-D X they name the appended means and log-deviations.
+            Names of the input features, checked against those seen during `fit`. With
+            ``scaling="sequence"`` and 3-D X they name the appended columns.
 
         Returns
         -------
-        names : ndarray of str
-            "lstmautoencodertransformer0", ... and "mean_x0", ..., "log_deviation_x0", ... for the
-            columns that ``scaling="sequence"`` appends; "lstmautoencodertransformer_mean_0", ...
-            "..._deviation_0", ... "..._maximum_0", ... "..._minimum_0", ... for those of
-            ``append_states``.
+        feature_names_out : ndarray of str
+            "lstmautoencodertransformer0", ... for the columns of the code. ``scaling="sequence"``
+            appends "mean_x0", ..., "log_deviation_x0", ... and ``append_states`` appends
+            "lstmautoencodertransformer_mean_0", ... and so on for "deviation", "maximum" and
+            "minimum".
         """
         check_is_fitted(self)
         names = check_feature_names_in(self, input_features)
@@ -846,7 +964,9 @@ class LSTMAutoencoderTransformer(
 LSTMAutoencoderTransformer.transform = of_one_model(  # type: ignore[method-assign]
     LSTMAutoencoderTransformer.transform
 )
-LSTMAutoencoderTransformer.fit_transform = of_one_fit(LSTMAutoencoderTransformer.fit_transform)
+LSTMAutoencoderTransformer.fit_transform = of_one_fit(  # type: ignore[method-assign]
+    LSTMAutoencoderTransformer.fit_transform
+)
 
 
 class OptionalAutoencoderMixin:
@@ -854,19 +974,20 @@ class OptionalAutoencoderMixin:
 
     autoencoder: Any
 
-    def set_params(self, **params):
-        """Set parameters, those of the autoencoder as ``autoencoder__<name>``.
+    def set_params(self, **params: Any) -> Self:
+        """Set the parameters of this estimator and of its autoencoder.
 
         Parameters
         ----------
         **params : dict
-            Parameters by name. One of the autoencoder turns ``autoencoder=None`` into an explicit
-            LSTMAutoencoderTransformer.
+            Parameters by name, those of the autoencoder as ``autoencoder__<name>``. If one of them
+            is given and ``autoencoder`` is None, it is first set to an
+            ``LSTMAutoencoderTransformer()``.
 
         Returns
         -------
         self : estimator
-            With these parameters.
+            Estimator instance.
         """
         if self.autoencoder is None and any(name.startswith("autoencoder__") for name in params):
             params = {"autoencoder": LSTMAutoencoderTransformer(), **params}

@@ -1,8 +1,13 @@
 """Arguments of methods after `fit`: lengths to decode, steps to forecast, names of features."""
 
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
+
+# Names of `TASKS`, and of the means `AVERAGED` of errors, for type checkers.
+TaskName = Literal["reconstruct", "predict"]
+Per = Literal["sequence", "step", "feature", "value"]
 
 # Longer sequences than this many steps are not decoded.
 MOST_STEPS = int(np.iinfo(np.int32).max)

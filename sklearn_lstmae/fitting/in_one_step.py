@@ -7,6 +7,10 @@ never a mixture, and a failed fit leaves the old one.
 
 import contextlib
 import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def snapshot(estimator):
@@ -16,14 +20,14 @@ def snapshot(estimator):
     return shared
 
 
-def of_one_model(method):
+def of_one_model(method: Method) -> Method:
     """Let a method of an estimator work on a `snapshot` of it."""
 
     @functools.wraps(method)
     def call(self, *arguments, **options):
         return method(snapshot(self), *arguments, **options)
 
-    return call
+    return cast(Method, call)
 
 
 @contextlib.contextmanager
@@ -45,7 +49,7 @@ def fitted_attributes(estimator):
     return {name: value for name, value in vars(estimator).items() if _is_fitted(name)}
 
 
-def of_one_fit(method):
+def of_one_fit(method: Method) -> Method:
     """Let a method that fits an estimator and then uses it use what it has learned itself."""
 
     @functools.wraps(method)
@@ -53,7 +57,7 @@ def of_one_fit(method):
         with learning_aside(self) as learner:
             return method(learner, *arguments, **options)
 
-    return call
+    return cast(Method, call)
 
 
 def _is_fitted(name):
