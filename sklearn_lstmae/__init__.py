@@ -1,14 +1,14 @@
 """LSTM autoencoders as scikit-learn estimators.
 
-An LSTM autoencoder turns sequences into vectors of fixed length and back, so that whatever
-scikit-learn does with vectors works on sequences: univariate or multivariate, of equal or unequal
-length, complete or with missing values.
+An LSTM autoencoder turns sequences into vectors of fixed length and back, so that everything in
+scikit-learn that works on vectors works on sequences. Sequences may be univariate or multivariate,
+of equal or unequal length, complete or with missing values.
 
 Importing this package does not import TensorFlow; the first ``fit`` does.
 
 Notes
 -----
-One letter has one meaning, in every shape of every docstring:
+In shapes, a letter has the same meaning in every docstring:
 
 ====== ========================================================
 ``N``  sequences
@@ -22,10 +22,10 @@ One letter has one meaning, in every shape of every docstring:
 ``P``  patch size: steps in a frame
 ====== ========================================================
 
-And one word too: a *sequence* is one sample; a *step* is one time index; a *frame* is ``P``
-consecutive steps, what the LSTM reads at once; a value is *observed* if it is real, neither
-padding nor missing; a *latent* vector, or *code*, is what ``transform`` returns; the *bottleneck*
-is the layer that makes it.
+So does a word. A *sequence* is one sample. A *step* is one time index. A *frame* is ``P``
+consecutive steps, which the LSTM reads at once. A value is *observed* if it is real, neither
+padding nor missing. A *code*, or latent vector, is what ``transform`` returns. The *bottleneck* is
+the layer that computes it.
 """
 
 from sklearn_lstmae._versions import __version__

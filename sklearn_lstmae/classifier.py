@@ -2,8 +2,10 @@
 
 from copy import copy
 from numbers import Real
+from typing import Any, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
@@ -46,122 +48,135 @@ class LSTMAutoencoderClassifier(
     ClassifierMixin,
     BaseEstimator,
 ):
-    """Tell the classes of sequences, of which few need to have a label.
+    """Classify sequences of which few have a label.
 
-    An autoencoder first learns, without labels, from all sequences there are; then a linear layer
-    with a softmax, the head, learns from the labeled ones to read classes from its codes, and the
-    encoder learns with it. ``X`` is whatever the autoencoder takes: array of shape (N, T) or
-    (N, T, F), DataFrame, or list of (T_i, F), with NaN if the autoencoder has ``missing="mask"``.
+    An autoencoder is first trained on all sequences, without labels. Then the head, a linear layer
+    with a softmax, is trained on the labeled sequences. It reads their codes, and the encoder is
+    fine-tuned with it.
+
+    ``X`` is what the autoencoder accepts: array of shape (N, T) or (N, T, F), DataFrame, or list of
+    (T_i, F), with NaN if the autoencoder has ``missing="mask"``.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
     autoencoder : LSTMAutoencoderTransformer, FrozenEstimator or None, default=None
-        A clone of it is pre-trained on the sequences of ``fit``. None is one with default
-        parameters, which `set_params` and searches change as those of an explicit one:
-        ``autoencoder__latent_dim=8``. A `sklearn.frozen.FrozenEstimator` around a fitted one is
-        used as it is; it is never changed. Its ``optimizer``, ``clipnorm``, ``dropout`` and
-        ``noise`` are those of the classifier's training, too.
+        The autoencoder, of which a clone is pre-trained on the sequences of `fit`. If None, it has
+        default parameters, which `set_params` and searches can change:
+        ``autoencoder__latent_dim=8``. To use a fitted autoencoder without training it again, wrap
+        it in `sklearn.frozen.FrozenEstimator`; it is never changed. Its ``optimizer``,
+        ``clipnorm``, ``dropout`` and ``noise`` are also used to train the classifier.
 
     fine_tune : bool, default=True
-        The encoder learns with the head. False: only the head does, from codes that stay as they
-        are, without ``dropout`` and ``noise``.
+        Whether the encoder is trained with the head. If False, only the head is trained, on fixed
+        codes without ``dropout`` and ``noise``.
 
     epochs : int, default=50
-        Passes over the labeled sequences.
+        Number of passes over the labeled sequences.
 
     learning_rate : float, default=3e-4
-        Peak learning rate; the schedule is that of the autoencoder. It is smaller than that of the
-        autoencoder, since larger steps lead away from what pre-training found, and few labels are
-        soon learned by heart. Raise it where labels are many.
+        Peak learning rate. The schedule is that of the autoencoder. The default is smaller than
+        that of the autoencoder, because larger steps undo the pre-training, and few labels are soon
+        overfitted. Increase it if there are many labels.
 
     batch_size : int, default=32
-        Sequences of a minibatch.
+        Number of sequences per minibatch.
 
     class_weight : dict, "balanced" or None, default=None
-        What an error on each class counts for: {class: weight}, 1 for a class that is not named;
-        "balanced" is in inverse proportion to how often a class occurs; None counts all errors
-        alike. Only the proportions of weights matter.
+        Weights associated with classes in the form ``{class: weight}``. A class that is not in the
+        dict has weight 1. "balanced" weights classes in inverse proportion to their frequencies. If
+        None, all classes have weight 1. Only the proportions of weights matter.
 
     unlabeled : number, str, datetime64 or None, default=None
-        The value of ``y`` that means "no label", such as -1 in `sklearn.semi_supervised`. Sequences
-        with it are learned from as those of ``X_unlabeled`` are, by the autoencoder only, and it is
-        none of ``classes_``. Unlike ``X_unlabeled`` it goes through cross-validation and searches.
-        NaN stands for NaN, None, NaT and pandas' NA. With a FrozenEstimator such sequences are left
-        out.
+        Value of ``y`` that means "no label", such as -1 in `sklearn.semi_supervised`. It is not one
+        of ``classes_``. Sequences with it are used for pre-training only, like ``X_unlabeled``, or
+        not at all with a FrozenEstimator. Unlike ``X_unlabeled``, it works in cross-validation and
+        searches. NaN also stands for None, NaT and NA of pandas.
 
     early_stopping : bool, default=False
-        Set part of the labeled sequences aside, the same part of each class, stop when the loss on
-        them no longer falls, and keep the best weights. Pre-training sees them, without labels.
+        Whether to set part of the labeled sequences aside, the same share of each class, and to
+        stop training when the loss on them no longer falls. The weights of the best epoch are kept.
+        Pre-training uses all sequences.
 
     validation_fraction : float, default=0.1
-        The part that ``early_stopping`` sets aside.
+        Share of the labeled sequences to set aside for early stopping, between 0 and 1. Only used
+        if ``early_stopping`` is True.
 
     patience : int, default=10
-        Epochs without a better validation loss after which ``early_stopping`` stops.
+        Number of epochs without a better validation loss after which training stops. Only used if
+        ``early_stopping`` is True.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the order of sequences, dropout, noise and the validation part. When given, it
-        is also set on the clone of ``autoencoder``; None leaves that one's own. Global random
-        states are neither read nor changed.
+        Determines the order of sequences, dropout, noise and the validation part. Unless it is
+        None, it is also set on the clone of ``autoencoder``. Pass an int for reproducible results
+        across multiple calls of `fit`. Global random states are neither read nor changed.
 
     verbose : int, default=0
-        Of the classifier's own training: 0 is silent, 1 shows one progress line, 2 prints a line
-        an epoch. Pre-training has the autoencoder's ``verbose``.
+        Verbosity: 0 is silent, 1 shows one progress line, 2 prints one line per epoch. Pre-training
+        uses the ``verbose`` of the autoencoder.
 
     Attributes
     ----------
     classes_ : ndarray of shape (G,)
-        The classes, sorted.
+        The class labels, sorted.
 
     autoencoder_ : LSTMAutoencoderTransformer
-        The pre-trained autoencoder, as it was before the classifier's training: its weights are
-        not fine-tuned. It has ``append_states=True``.
+        The pre-trained autoencoder. Its weights are not fine-tuned. It has ``append_states=True``.
 
     weights_ : list of ndarray
-        Weights of the encoder, fine-tuned or not, float32; then kernel (C, G) and bias (G,) of the
-        head, float64, C being the columns that ``autoencoder_.transform`` returns.
+        Weights of the encoder, float32, fine-tuned unless ``fine_tune`` is False. Then the kernel
+        (C, G) and the bias (G,) of the head, float64, where C is the number of columns that
+        ``autoencoder_.transform`` returns.
 
     history_ : dict of lists of float
-        Of each epoch "loss" (cross-entropy in nats, weighted by class) and "accuracy", as seen in
-        training, and with ``early_stopping`` "val_loss" and "val_accuracy".
+        Losses of each epoch: "loss", the cross-entropy in nats, weighted by class, and "accuracy",
+        both on the training sequences. With ``early_stopping`` also "val_loss" and "val_accuracy".
 
     n_epochs_ : int
-        Epochs that were run.
+        Number of epochs that were run.
 
     best_epoch_ : int
-        Epoch, from 1, that ``weights_`` are of.
+        Epoch, counted from 1, from which ``weights_`` are taken.
 
     loss_ : float
-        Loss of the fitted model on the sequences it learned from, without dropout and noise.
+        Loss of the fitted model on its training sequences, without dropout and noise.
 
     baseline_loss_ : float
-        Loss of predicting for each sequence how often each class occurs.
+        Loss of predicting the frequencies of the classes for every sequence.
 
     n_features_in_ : int
-        T for X of shape (N, T), else F.
+        Number of features seen during `fit`: T for X of shape (N, T), otherwise F.
 
     feature_names_in_ : ndarray of str
-        Names of the columns of the DataFrame(s) of ``fit``.
+        Names of features seen during `fit`. Defined only when X has feature names that are all
+        strings.
+
+    See Also
+    --------
+    LSTMAutoencoderTransformer : The autoencoder alone, for other classifiers on its codes.
+    keras_models.classifier_fn : Keras classifiers that start from a fitted encoder.
 
     Notes
     -----
-    The head starts from a penalized logistic regression on the codes: otherwise the encoder would
-    first be changed for the sake of a head that knows nothing (Kumar et al. 2022), and of few
-    labels there are too few minibatches for a head to get that far.
+    *The head* starts from a penalized logistic regression on the codes. Otherwise the first
+    minibatches would change the encoder to suit random weights (Kumar et al. 2022), and few labels
+    give too few minibatches to train a head from scratch.
 
-    The head reads what ``transform`` of ``autoencoder_`` returns, the statistics of the encoder's
-    outputs included (``append_states``), which raise its accuracy (benchmarks/README.md,
-    "Quality"). All of a sequence is encoded, also with a ``horizon``; of a variational encoder the
-    mean code is read; with ``scaling="sequence"`` the appended means and log-deviations are read,
-    too. The columns are brought to mean 0 and deviation 1 for training, which ``weights_`` then
-    have in them.
+    The head reads everything that ``autoencoder_.transform`` returns: the code, the means and
+    log-deviations that ``scaling="sequence"`` appends, and the statistics of the encoder's states
+    (``append_states``), which raise the accuracy (benchmarks/README.md, "Quality"). The columns are
+    standardized for training; ``weights_`` include that.
 
-    The probabilities of a sequence do not depend, to the bit, on the other rows. Programs are
-    compiled once in a process for each architecture, optimizer and number of classes, and for
-    whether there is any dropout, noise or clipping.
+    *The encoder* reads all steps of a sequence, even with a ``horizon``. That of a variational
+    autoencoder outputs the mean code.
 
-    There is no ``sample_weight``: training by minibatches cannot make a weight of 2 equal a
-    repeated sample, as scikit-learn demands.
+    *Reproducibility.* The probabilities of a sequence do not depend, to the bit, on the other rows.
+    A program is compiled once per process for each architecture, optimizer and number of classes,
+    and for whether there is dropout, noise or clipping.
+
+    *Weights of samples.* There is no ``sample_weight`` in `fit`. scikit-learn requires a weight of
+    2 to equal a repeated sample, which training by minibatches cannot give.
 
     References
     ----------
@@ -187,6 +202,17 @@ class LSTMAutoencoderClassifier(
     array(['slow', 'slow', 'fast', 'fast'], dtype='<U4')
     """
 
+    classes_: npt.NDArray[Any]
+    autoencoder_: LSTMAutoencoderTransformer
+    weights_: list[npt.NDArray[Any]]
+    history_: dict[str, list[float]]
+    n_epochs_: int
+    best_epoch_: int
+    loss_: float
+    baseline_loss_: float
+    n_features_in_: int
+    feature_names_in_: npt.NDArray[np.object_]
+
     _parameter_constraints = {
         "autoencoder": [LSTMAutoencoderTransformer, FrozenEstimator, None],
         "fine_tune": ["boolean"],
@@ -204,20 +230,20 @@ class LSTMAutoencoderClassifier(
 
     def __init__(
         self,
-        autoencoder=None,
+        autoencoder: LSTMAutoencoderTransformer | FrozenEstimator | None = None,
         *,
-        fine_tune=True,
-        epochs=50,
-        learning_rate=3e-4,
-        batch_size=32,
-        class_weight=None,
-        unlabeled=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        patience=10,
-        random_state=None,
-        verbose=0,
-    ):
+        fine_tune: bool = True,
+        epochs: int = 50,
+        learning_rate: float = 3e-4,
+        batch_size: int = 32,
+        class_weight: dict[Any, float] | Literal["balanced"] | None = None,
+        unlabeled: float | str | np.datetime64 | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.autoencoder = autoencoder
         self.fine_tune = fine_tune
         self.epochs = epochs
@@ -232,7 +258,7 @@ class LSTMAutoencoderClassifier(
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, X_unlabeled=None):
+    def fit(self, X: Any, y: npt.ArrayLike, X_unlabeled: Any = None) -> Self:
         """Pre-train the autoencoder, then train the classifier.
 
         Parameters
@@ -241,31 +267,32 @@ class LSTMAutoencoderClassifier(
             The sequences.
 
         y : array-like of shape (N,)
-            Their classes, at least two: numbers, strings or times; and the value ``unlabeled`` for
-            sequences without a label. Without that parameter, missing labels are errors, and so is
-            a -1 next to two classes or more of 0 and above.
+            Class labels, of at least two classes: numbers, strings or times. Sequences without a
+            label have the value ``unlabeled``. If that parameter is None, missing labels are
+            errors, and so is -1 next to at least two classes of 0 and above.
 
         X_unlabeled : like X, default=None
-            Further sequences for pre-training, in the layout of X. All are copied together with X,
-            out of a memory map too. Not with a FrozenEstimator.
+            Further sequences for pre-training, in the layout of X. They are copied together with X,
+            even from a memory map. Not allowed with a FrozenEstimator.
 
         Returns
         -------
         self : LSTMAutoencoderClassifier
-            Fitted.
+            Fitted estimator.
 
         Raises
         ------
         ValueError
-            If X is not a set of sequences, y not classes of them, if the autoencoder cannot be
-            fitted, if parameters contradict each other, or if loss or weights stop being finite.
-            The state of an earlier fit is kept.
+            If X is not a set of sequences or y not their classes; if the autoencoder cannot be
+            fitted; if parameters contradict each other; if the loss or the weights become infinite
+            or NaN. The estimator is then as it was before the call.
 
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If the fit is no better than predicting how often each class occurs, or if early
-            stopping never stopped; and those of the autoencoder's ``fit``.
+            If the fit is no better than predicting the frequencies of the classes, or if the
+            validation loss was still falling at the end of a fit with ``early_stopping``. The
+            warnings of the autoencoder's ``fit`` come in addition.
         """
         check_counts(self, ("epochs", "batch_size", "patience"))
         with (
@@ -298,8 +325,8 @@ class LSTMAutoencoderClassifier(
             report.finish()
         return self
 
-    def score(self, X, y, sample_weight=None):
-        """Return the accuracy on sequences that have a label.
+    def score(self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
+        """Return the accuracy on the sequences that have a label.
 
         Parameters
         ----------
@@ -307,16 +334,16 @@ class LSTMAutoencoderClassifier(
             The sequences.
 
         y : array-like of shape (N,)
-            Their classes. Sequences with the value ``unlabeled`` do not count; scorers of
-            scikit-learn count them as errors.
+            True labels. Sequences with the value ``unlabeled`` are left out. (scikit-learn's
+            scorers count them as errors.)
 
         sample_weight : array-like of shape (N,), default=None
-            What each sequence counts for.
+            Sample weights.
 
         Returns
         -------
-        accuracy : float
-            Share of sequences that `predict` is right about.
+        score : float
+            Mean accuracy of ``self.predict(X)`` with respect to ``y``.
 
         Raises
         ------
@@ -335,8 +362,8 @@ class LSTMAutoencoderClassifier(
         return super().score(X, y, sample_weight)
 
     @of_one_model
-    def predict(self, X):
-        """Tell the class of each sequence.
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Predict the class of each sequence.
 
         Parameters
         ----------
@@ -345,15 +372,15 @@ class LSTMAutoencoderClassifier(
 
         Returns
         -------
-        classes : ndarray of shape (N,)
-            The most probable of ``classes_``.
+        y : ndarray of shape (N,)
+            The most probable class of each sequence.
         """
         scores = self._scores(X)
         return self.classes_[scores.argmax(axis=1)]
 
     @of_one_model
-    def predict_proba(self, X):
-        """Tell the probability of each class.
+    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
+        """Predict the probabilities of the classes.
 
         Parameters
         ----------
@@ -363,7 +390,7 @@ class LSTMAutoencoderClassifier(
         Returns
         -------
         probabilities : ndarray of shape (N, G), float64
-            In the order of ``classes_``; each row sums to 1.
+            The class probabilities, in the order of ``classes_``. Each row sums to 1.
         """
         return softmax(self._scores(X), copy=False)
 

@@ -1,8 +1,10 @@
-"""Small sets of labelled sequences, for examples, tests and benchmarks."""
+"""Small sets of labeled sequences, for examples, tests and benchmarks."""
 
 from numbers import Integral, Real
+from typing import Any, overload
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.datasets import load_digits
 from sklearn.utils import check_random_state
 
@@ -14,6 +16,30 @@ INK = 12
 SIDE = 8
 
 
+@overload
+def make_waves(
+    n_sequences: int = 100,
+    n_timesteps: int = 40,
+    n_features: int = 2,
+    *,
+    random_state: int | np.random.RandomState | None,
+    n_classes: int = 3,
+    min_timesteps: None = None,
+    shift: float = 1.0,
+    noise: float = 0.1,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int_]]: ...
+@overload
+def make_waves(
+    n_sequences: int = 100,
+    n_timesteps: int = 40,
+    n_features: int = 2,
+    *,
+    random_state: int | np.random.RandomState | None,
+    n_classes: int = 3,
+    min_timesteps: int,
+    shift: float = 1.0,
+    noise: float = 0.1,
+) -> tuple[list[npt.NDArray[np.float32]], npt.NDArray[np.int_]]: ...
 @validate_params(
     {
         "n_sequences": [positive_int],
@@ -28,58 +54,59 @@ SIDE = 8
     prefer_skip_nested_validation=True,
 )
 def make_waves(
-    n_sequences=100,
-    n_timesteps=40,
-    n_features=2,
+    n_sequences: int = 100,
+    n_timesteps: int = 40,
+    n_features: int = 2,
     *,
-    random_state,
-    n_classes=3,
-    min_timesteps=None,
-    shift=1.0,
-    noise=0.1,
-):
-    """Make noisy multivariate waves, whose class decides their frequency and phase.
+    random_state: int | np.random.RandomState | None,
+    n_classes: int = 3,
+    min_timesteps: int | None = None,
+    shift: float = 1.0,
+    noise: float = 0.1,
+) -> Any:
+    """Generate noisy multivariate waves whose frequency and phase depend on their class.
 
-    A sequence of class k of K goes through 1 + k / 2 cycles in ``n_timesteps`` steps, and each of
-    its features lags behind the one before by (1 + k / K) / 4 of a cycle. Where in its cycle a
-    sequence begins is random.
+    A sequence of class k of K has 1 + k / 2 cycles in ``n_timesteps`` steps. Each of its features
+    lags behind the previous one by (1 + k / K) / 4 of a cycle. Its first step is at a random point
+    of a cycle.
 
     Parameters
     ----------
     n_sequences : int, default=100
-        Sequences N.
+        Number of sequences N.
 
     n_timesteps : int, default=40
-        Steps T of a sequence, the longest if lengths differ.
+        Number of steps T of each sequence, or of the longest one if lengths differ.
 
     n_features : int, default=2
-        Features F of a step.
+        Number of features F.
 
     random_state : int, RandomState instance or None
-        Determines lengths, where cycles begin, noise and the order of classes. There is no default:
-        the caller decides whether results are reproducible.
+        Determines lengths, starting points, noise and the order of classes. Pass an int for
+        reproducible output across multiple function calls. There is no default, so that the caller
+        decides.
 
     n_classes : int, default=3
-        Classes, as equal in number as ``n_sequences`` allows.
+        Number of classes. Their sizes differ by at most one sequence.
 
     min_timesteps : int, default=None
-        If given, lengths are drawn evenly from ``min_timesteps`` to ``n_timesteps``. A shorter
-        sequence ends earlier; its waves are no faster.
+        If not None, lengths are drawn uniformly from ``min_timesteps`` to ``n_timesteps``. A
+        shorter sequence ends earlier; its waves have the same frequency.
 
     shift : float, default=1.0
-        Part of a cycle over which the beginnings of the sequences of a class spread: at 0 all
-        begin alike, at 1 anywhere.
+        Share of a cycle over which the starting points of a class are spread: with 0 all sequences
+        of a class start at the same point, with 1 anywhere in the cycle.
 
     noise : float, default=0.1
-        Standard deviation of the Gaussian noise on each value; the waves reach from -1 to 1.
+        Standard deviation of the Gaussian noise on each value. The waves are between -1 and 1.
 
     Returns
     -------
     X : ndarray of shape (N, T, F), float32, or list of N such arrays of shape (T_i, F)
-        The sequences; a list if ``min_timesteps`` is given.
+        The sequences; a list if ``min_timesteps`` is not None.
 
     y : ndarray of shape (N,), int
-        Class of each sequence, from 0.
+        The classes, from 0.
 
     Examples
     --------
@@ -106,17 +133,17 @@ def make_waves(
     return [sequence[:length] for sequence, length in zip(X, lengths, strict=True)], y
 
 
-def crop_digits():
+def crop_digits() -> tuple[list[npt.NDArray[np.float32]], npt.NDArray[np.int_]]:
     """Load scikit-learn's handwritten digits as sequences of unequal length.
 
-    A row of the image is a step, and its 8 pixels are the features. Rows above and below the
-    digit are cut off if they are without ink, that is, if none of their pixels is at least three
-    quarters black (12 of 16). This leaves 5 to 8 steps.
+    Each row of the image is a step, and its 8 pixels are the features. Rows above and below the
+    digit are cut off if they contain no ink, that is, no pixel that is at least three quarters
+    black (12 of 16). This leaves 5 to 8 steps.
 
     Returns
     -------
     X : list of 1797 ndarrays of shape (T_i, 8), float32
-        Pixels from 0, white, to 16, black.
+        The images, with pixels from 0, white, to 16, black.
 
     y : ndarray of shape (1797,), int
         The digits.
@@ -149,50 +176,56 @@ def crop_digits():
     prefer_skip_nested_validation=True,
 )
 def make_moving_digits(
-    n_sequences=100, n_timesteps=20, *, random_state, n_digits=1, frame_size=16, speed=1.0
-):
-    """Make films of handwritten digits that move straight on and bounce off the walls.
+    n_sequences: int = 100,
+    n_timesteps: int = 20,
+    *,
+    random_state: int | np.random.RandomState | None,
+    n_digits: int = 1,
+    frame_size: int = 16,
+    speed: float = 1.0,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int_]]:
+    """Generate films of handwritten digits that move in straight lines and bounce off the walls.
 
-    Scikit-learn's digits of 8 x 8 pixels move inside larger, square frames, each from a random
-    place in a random direction. They bounce off the walls like billiard balls, pass through each
-    other, and where they overlap the darker pixel shows. A digit between two pixels is interpolated
-    linearly. This is moving MNIST (Srivastava et al. 2015, section 3), smaller, and with one speed
-    for all.
+    scikit-learn's digits of 8 x 8 pixels move inside larger, square frames, each from a random
+    place in a random direction. They bounce off the walls and pass through each other. Where digits
+    overlap, the darker pixel is shown. A digit between two pixels is interpolated linearly. This is
+    a smaller moving MNIST (Srivastava et al. 2015, section 3), with one speed for all digits.
 
     Parameters
     ----------
     n_sequences : int, default=100
-        Sequences N.
+        Number of sequences N.
 
     n_timesteps : int, default=20
-        Frames T of a film, each a step.
+        Number of frames T of a film. Each is a step.
 
     random_state : int, RandomState instance or None
-        Determines which digits move, from where and in which directions. There is no default: the
-        caller decides whether results are reproducible.
+        Determines the digits, their starting points and their directions. Pass an int for
+        reproducible output across multiple function calls. There is no default, so that the caller
+        decides.
 
     n_digits : int, default=1
-        Digits in a film.
+        Number of digits per film.
 
     frame_size : int, default=16
         Height and width of a frame in pixels, at least 9.
 
     speed : float, default=1.0
-        Pixels that a digit moves in a step.
+        Number of pixels that a digit moves per step.
 
     Returns
     -------
     X : ndarray of shape (N, T, F), float32
-        The films; the F = ``frame_size`` ** 2 pixels of a frame row by row, from 0, empty, to 1,
-        full of ink.
+        The films. The F = ``frame_size`` ** 2 features are the pixels of a frame, row by row, from
+        0, white, to 1, black.
 
     y : ndarray of shape (N,), int, or (N, ``n_digits``) for more than one
         The digits.
 
     Notes
     -----
-    Images are drawn without repetition until all 1797 are used: no two films of one call share an
-    image unless ``n_sequences * n_digits`` is larger.
+    Images are drawn without repetition until all 1797 are used, so that no two films of one call
+    share an image unless ``n_sequences * n_digits`` is larger.
 
     References
     ----------
@@ -222,9 +255,8 @@ def make_moving_digits(
         down, right = (place(corner[:, axis], frame_size) for axis in (0, 1))  # (N, T, size, 8)
         moving = images[drawn[:, digit]].reshape(-1, 1, SIDE, SIDE) / 16
         np.maximum(X, down @ moving @ right.swapaxes(2, 3), out=X, casting="same_kind")
-    X = X.reshape(n_sequences, n_timesteps, -1)
     y = labels[drawn]
-    return X, y[:, 0] if n_digits == 1 else y
+    return X.reshape(n_sequences, n_timesteps, -1), y[:, 0] if n_digits == 1 else y
 
 
 def bounce(position, length):

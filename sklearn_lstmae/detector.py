@@ -1,26 +1,29 @@
-"""LSTMAutoencoderDetector: which sequences are unlike those of fit."""
+"""LSTMAutoencoderDetector: outliers among sequences."""
 
 import warnings
+from collections.abc import Sequence
 from copy import copy
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags, indexable
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lstmae._sklearn import (
     HasMethods,
     Interval,
     StrOptions,
+    available_if,
     fit_context,
     take_rows,
     validate_parameters,
 )
 from sklearn_lstmae._versions import PickledWithVersionsMixin
-from sklearn_lstmae.fitting.arguments import check_feature_names
+from sklearn_lstmae.fitting.arguments import Per, check_feature_names
 from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_fit, of_one_model, snapshot
 from sklearn_lstmae.fitting.model import fitted_model, unfrozen
 from sklearn_lstmae.fitting.outcome import USER_LINE
@@ -39,7 +42,10 @@ from sklearn_lstmae.sequences.numbers import to_container
 from sklearn_lstmae.sequences.validation import check_horizon, check_sequences
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, OptionalAutoencoderMixin
 
-# The scores that each score_from looks at.
+if TYPE_CHECKING:
+    import pandas
+
+# The scores that each score_from uses.
 SCORES = {
     "reconstruction": ("reconstruction",),
     "code": ("code",),
@@ -63,67 +69,67 @@ def _judges_rows_of_fit(detector):
 class LSTMAutoencoderDetector(
     PickledWithVersionsMixin, OptionalAutoencoderMixin, OutlierMixin, BaseEstimator
 ):
-    """Find the sequences that are unlike those of ``fit``, with an LSTM autoencoder.
+    """Find outliers among sequences with an LSTM autoencoder.
 
-    An autoencoder that has learned to rebuild normal sequences rebuilds others badly (Malhotra
-    et al. 2016), or gives them codes far from the usual ones. The detector contains such an
-    autoencoder, makes a score of what it says, and says from which score on a sequence is an
-    outlier. ``X`` is whatever the autoencoder takes: array of shape (N, T) or (N, T, F), DataFrame,
-    or list of (T_i, F), with NaN if the autoencoder has ``missing="mask"``.
+    An autoencoder trained on normal sequences reconstructs abnormal ones poorly (Malhotra et
+    al. 2016), or maps them to codes far from the usual ones. The detector fits an autoencoder and
+    turns its errors or codes into one score per sequence. It learns the score below which a
+    sequence is an outlier.
+
+    ``X`` is what the autoencoder accepts: array of shape (N, T) or (N, T, F), DataFrame, or list of
+    (T_i, F), with NaN if the autoencoder has ``missing="mask"``.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
     autoencoder : LSTMAutoencoderTransformer, FrozenEstimator or None, default=None
-        A clone of it is fitted. None is one with default parameters, which `set_params` and
-        searches change as those of an explicit one: ``autoencoder__latent_dim=8``. A
-        `sklearn.frozen.FrozenEstimator` around a fitted one is used as it is: what it was fitted
-        with decides, not parameters that were set later.
+        The autoencoder, of which a clone is fitted. If None, it has default parameters, which
+        `set_params` and searches can change: ``autoencoder__latent_dim=8``. To use a fitted
+        autoencoder without fitting it again, wrap it in `sklearn.frozen.FrozenEstimator`. It then
+        works as it was fitted; parameters that were set later have no effect.
 
     contamination : float, default=0.1
-        The share of sequences, above 0 and at most 0.5, that should be found: of those of ``fit``
-        with ``threshold="train"``. With "cv" and "conformal" of new sequences that are like those
-        of ``fit``: the rate of false alarms.
+        Share of outliers to find, above 0 and at most 0.5. With ``threshold="train"`` it is the
+        share of the sequences of `fit`. With "cv" and "conformal" it is the rate of false alarms
+        among new sequences that are like those of `fit`.
 
     threshold : {"train", "cv", "conformal"}, default="train"
-        Where ``offset_``, the threshold of the scores, comes from. The default is for finding
-        outliers within ``X``. **To judge new sequences, choose "conformal" or "cv"**: with 120
-        waves in ``fit`` and ``contamination=0.1``, "train" found 46 % of new waves without fault,
-        "cv" 4.5 % and "conformal" 6.3 %.
+        How the threshold of the scores, ``offset_``, is chosen. The default finds outliers within
+        X. **To judge new sequences, use "conformal" or "cv"**: with 120 waves in `fit` and
+        ``contamination=0.1``, "train" flagged 46 % of new, normal waves, "cv" 4.5 % and "conformal"
+        6.3 %.
 
-        "train": the ``contamination`` quantile of the scores of ``fit``, as with scikit-learn's
-        `IsolationForest`. Sequences that were learned score better than new ones, so that many
-        more than this share of new ones may be found. It alone has `fit_predict`, which is why it
-        is the default.
-
-        "cv": the same quantile of out-of-fold scores. For each fold of ``cv`` a clone learns the
-        other folds and scores this one; in the end, one model learns all.
-
-        "conformal": split conformal. Part of the sequences is held out, the model learns the
-        rest, and new sequences are compared with those held out: see `p_values`. Those with a
-        p-value of at most ``contamination`` are found.
+        - "train": the ``contamination`` quantile of the scores of the sequences of `fit`, as in
+          `sklearn.ensemble.IsolationForest`. Training sequences have better scores than new ones,
+          so that many more than this share of new ones may be flagged. It is the default because
+          only it has `fit_predict`.
+        - "cv": the same quantile of out-of-fold scores. For each fold of ``cv``, a clone is fitted
+          to the other folds and scores this one. At the end, one model is fitted to all sequences.
+        - "conformal": split conformal prediction. The model is fitted to part of the sequences, and
+          new sequences are compared with the rest, see `p_values`. Sequences with a p-value of at
+          most ``contamination`` are outliers.
 
     score_from : {"reconstruction", "code", "both"}, default="reconstruction"
-        What the score is.
+        What the score of a sequence is.
 
-        "reconstruction": the negated mean error of a sequence, as the autoencoder's `errors` has
-        it: of the reconstruction, or of the prediction with ``objective="predict"``.
-
-        "code": the negated Mahalanobis distance of the code from the codes of sequences that were
-        learned, with their shrunk covariance (`sklearn.covariance.LedoitWolf`), which has an
-        inverse with few sequences, too.
-
-        "both": the lower of the two, after each was brought to median 0 and interquartile range 1
-        over the sequences that were learned. A sequence is found if either finds it.
+        - "reconstruction": its negated mean error, see `errors`.
+        - "code": the negated Mahalanobis distance of its code from the codes of the training
+          sequences. Their covariance is shrunk (`sklearn.covariance.LedoitWolf`), so that it has an
+          inverse even with few sequences.
+        - "both": the lower of the two, each brought to median 0 and interquartile range 1 over the
+          training sequences.
 
     cv : int, CV splitter or iterable, default=5
-        Of "cv" the folds. Of "conformal" an int holds out 1 / ``cv`` of the sequences, drawn by
-        chance, and a splitter the test part of its first split. With ``groups`` an int keeps
-        groups whole. Without, folds of "cv" are consecutive sequences. Unused with "train".
+        Determines the splits of "cv" and "conformal". "cv" uses all folds. With "conformal" an int
+        holds 1 / ``cv`` of the sequences out, at random, and a splitter holds out the test part of
+        its first split. With an int, ``groups`` are never split. Without ``groups``, the folds of
+        "cv" are consecutive sequences. Not used with "train".
 
     random_state : int, RandomState instance or None, default=None
-        Determines what "conformal" holds out. When given, it is also set on the clone of
-        ``autoencoder``; None leaves that one's own. Global random states are neither read nor
-        changed.
+        Determines which sequences "conformal" holds out. Unless it is None, it is also set on the
+        clone of ``autoencoder``. Pass an int for reproducible results across multiple calls of
+        `fit`. Global random states are neither read nor changed.
 
     Attributes
     ----------
@@ -131,61 +137,73 @@ class LSTMAutoencoderDetector(
         The fitted autoencoder.
 
     offset_ : float
-        Threshold: `decision_function` is `score_samples` minus this. With "conformal" it is -inf
-        if too few sequences were held out to find anything: `decision_function` is inf then,
-        `predict` 1, and no error is above ``-offset_``.
+        Threshold of the scores: `decision_function` is `score_samples` minus ``offset_``. With
+        "conformal" it is -inf if too few sequences were held out to flag any. `decision_function`
+        is then inf, `predict` returns 1, and no error is above ``-offset_``.
 
     calibration_scores_ : ndarray of shape (M,), float64
-        The scores that ``offset_`` was taken from, NaN left out: of all sequences of ``fit`` with
-        "train", out-of-fold ones, fold after fold, with "cv", those held out with "conformal".
+        Scores from which ``offset_`` was computed, without NaN: those of all sequences of `fit`
+        with "train", out-of-fold scores, fold by fold, with "cv", and those of the held-out
+        sequences with "conformal".
 
     code_center_, code_precision_ : ndarray of shape (L,) and (L, L), or None
-        Mean and inverse covariance of codes; None with ``score_from="reconstruction"``.
+        Mean and inverse covariance of the codes. None with ``score_from="reconstruction"``.
 
     score_center_, score_spread_ : ndarray of shape (1,) or (2,)
-        What is subtracted from the scores and what they are divided by: 0 and 1 but with "both".
+        Center and spread by which the scores are standardized. 0 and 1 unless ``score_from`` is
+        "both".
 
     configuration_ : dict
-        "threshold" and "score_from" of the fit; later ``set_params`` do not change them.
+        The "threshold" and "score_from" of the fit. A later ``set_params`` does not change them.
 
     n_features_in_ : int
-        T for X of shape (N, T), else F.
+        Number of features seen during `fit`: T for X of shape (N, T), otherwise F.
 
     feature_names_in_ : ndarray of str
-        Names of the columns of the DataFrame(s) of ``fit``.
+        Names of features seen during `fit`. Defined only when X has feature names that are all
+        strings.
+
+    See Also
+    --------
+    LSTMAutoencoderTransformer : The autoencoder alone.
+    find_events : Turn errors along a record into intervals.
+    WindowSplit : Splitter that keeps overlapping windows of a record together, for ``cv``.
+    sklearn.ensemble.IsolationForest : Outliers among vectors.
 
     Notes
     -----
-    *With a FrozenEstimator* nothing is learned but the distribution of codes. "cv" is an error.
-    With "conformal" and ``score_from="reconstruction"`` all sequences of ``fit`` are compared with,
-    since none has to be learned from. They should not be those that the autoencoder was trained on,
-    whose errors are smaller than those of new ones.
+    *Frozen autoencoders.* With a FrozenEstimator, only the distribution of codes is learned, and
+    "cv" is an error. With "conformal" and ``score_from="reconstruction"``, new sequences are
+    compared with all sequences of `fit`, because nothing has to be learned from them. Do not pass
+    the sequences that the autoencoder was trained on: their errors are smaller than those of new
+    ones.
 
-    *What "conformal" promises.* If a new sequence is exchangeable with those held out, its p-value
-    is at most a with a probability of at most a, for each a, whatever the model and however few
-    are held out. The probability is over the held-out sequences, too: of one draw of them, the
-    rate of false alarms may lie above or below a, the further, the fewer they are.
+    *The guarantee of "conformal".* If a new sequence is exchangeable with the held-out ones, its
+    p-value is at most a with probability at most a, for every a, whatever the model and however few
+    are held out. This probability includes the draw of the held-out sequences. For a given draw,
+    the rate of false alarms may be above or below a; the fewer sequences, the larger the
+    difference.
 
     Windows of a record that overlap or follow each other are **not** exchangeable, nor are
-    sequences of one group with those of another: their p-values are a scale without that promise.
-    Hold out whole stretches of the record then, with ``groups`` or a splitter that keeps windows
-    that overlap on one side; or a window is compared with copies of what was learned.
+    sequences of different groups. Their p-values are a ranking without this guarantee. Hold out
+    whole stretches of the record, with ``groups`` or with a splitter that keeps overlapping windows
+    on one side. Otherwise, windows are compared with copies of what was learned.
 
-    *A sequence that cannot be judged* has the score NaN: with ``missing="mask"`` all that the
-    decoder should say of it may be missing. Thresholds are taken without it, its p-value is NaN,
-    and `predict` says 1 of it, since nothing speaks against it, and warns. With "both" its code
-    alone counts.
+    *Sequences that cannot be judged.* With ``missing="mask"``, all values that the decoder should
+    output may be missing. The score and the p-value of such a sequence are NaN. It does not enter
+    the threshold. `predict` returns 1 for it, and warns. With ``score_from="both"``, its score is
+    that of its code.
 
-    "cv" and "conformal" copy the rows that they learn, of a memory map too.
+    *Memory.* "cv" and "conformal" copy the rows that they learn from, even those of a memory map.
 
-    *Scoring.* ``y`` is not read by ``fit``. For scikit-learn's scorers it must be as `predict` has
-    it, 1 for normal sequences and -1 for outliers: with 0 and 1 for outliers, "roc_auc" is turned
-    upside down and "f1" fails.
+    *Metrics.* `fit` does not read ``y``. For scikit-learn's metrics, y must be 1 for normal
+    sequences and -1 for outliers, as in the output of `predict`. With 0 for normal sequences and 1
+    for outliers, "roc_auc" is reversed and "f1" fails.
 
-    *Length of windows.* Windows of a record should be at least as long as one period of what is
-    normal, and longer than the faults to be found: of a window that is faulty from its first step
-    to its last, the encoder sees nothing normal, so that its code, and with it the reconstruction
-    of all features, is wrong, and `explain` may name features that are well.
+    *Length of windows.* Windows of a record should be at least as long as one period of its normal
+    behavior, and longer than the faults to be found. If a fault fills a whole window, the encoder
+    reads nothing normal. Its code, and so the reconstruction of all features, is then wrong, and
+    `explain` may name features without a fault.
 
     References
     ----------
@@ -207,6 +225,17 @@ class LSTMAutoencoderDetector(
     array([7])
     """
 
+    autoencoder_: Any
+    offset_: float
+    calibration_scores_: npt.NDArray[np.float64]
+    code_center_: npt.NDArray[np.float64] | None
+    code_precision_: npt.NDArray[np.float64] | None
+    score_center_: npt.NDArray[np.float64]
+    score_spread_: npt.NDArray[np.float64]
+    configuration_: dict[str, Any]
+    n_features_in_: int
+    feature_names_in_: npt.NDArray[np.object_]
+
     _parameter_constraints = {
         "autoencoder": [HasMethods(["fit", "transform", "errors"]), None],
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
@@ -218,14 +247,14 @@ class LSTMAutoencoderDetector(
 
     def __init__(
         self,
-        autoencoder=None,
+        autoencoder: LSTMAutoencoderTransformer | FrozenEstimator | None = None,
         *,
-        contamination=0.1,
-        threshold="train",
-        score_from="reconstruction",
-        cv=5,
-        random_state=None,
-    ):
+        contamination: float = 0.1,
+        threshold: Literal["train", "cv", "conformal"] = "train",
+        score_from: Literal["reconstruction", "code", "both"] = "reconstruction",
+        cv: Any = 5,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.autoencoder = autoencoder
         self.contamination = contamination
         self.threshold = threshold
@@ -234,37 +263,38 @@ class LSTMAutoencoderDetector(
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, groups=None):
-        """Learn what is normal, and from which score on it is not.
+    def fit(self, X: Any, y: Any = None, groups: npt.ArrayLike | None = None) -> Self:
+        """Fit the autoencoder and the threshold.
 
         Parameters
         ----------
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             The sequences.
 
-        y : ignored
+        y : Ignored
             Not used, present here for API consistency by convention.
 
         groups : array-like of shape (N,), default=None
-            Which sequences belong together, as windows of one record do: "cv" and "conformal"
-            learn from a group or score it, not both. Unused with "train".
+            Group labels of the sequences, such as the record that a window comes from. "cv" and
+            "conformal" never learn from one part of a group and score another. Not used with
+            "train".
 
         Returns
         -------
         self : LSTMAutoencoderDetector
-            Fitted.
+            Fitted estimator.
 
         Raises
         ------
         ValueError
-            If the autoencoder cannot be fitted on X, if parameters contradict each other, if there
-            are too few sequences to split, or if no sequence can be judged. The state of an
-            earlier fit is kept.
+            If the autoencoder cannot be fitted to X; if parameters contradict each other; if there
+            are too few sequences to split; if no sequence can be judged. The estimator is then as
+            it was before the call.
 
         Warns
         -----
         UserWarning
-            If "conformal" holds out so few sequences that no p-value can be as small as
+            If "conformal" holds out so few sequences that every p-value is above
             ``contamination``.
         """
         if self.threshold == "cv" and self._is_frozen:
@@ -284,27 +314,29 @@ class LSTMAutoencoderDetector(
 
     @available_if(_judges_rows_of_fit)
     @of_one_fit
-    def fit_predict(self, X, y=None):
-        """Find the outliers within X, with ``threshold="train"`` only.
+    def fit_predict(self, X: Any, y: Any = None) -> npt.NDArray[np.int_]:
+        """Fit to X and return labels for X.
+
+        Only available with ``threshold="train"``.
 
         Parameters
         ----------
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             The sequences.
 
-        y : ignored
+        y : Ignored
             Not used, present here for API consistency by convention.
 
         Returns
         -------
         labels : ndarray of shape (N,), int
-            -1 for outliers, 1 for others.
+            -1 for outliers, 1 for inliers.
         """
         return self.fit(X).predict(X)
 
     @of_one_model
-    def predict(self, X):
-        """Tell outliers from others.
+    def predict(self, X: Any) -> npt.NDArray[np.int_]:
+        """Predict whether sequences are outliers.
 
         Parameters
         ----------
@@ -314,13 +346,14 @@ class LSTMAutoencoderDetector(
         Returns
         -------
         labels : ndarray of shape (N,), int
-            -1 for outliers, where `decision_function` is below 0, and 1 for others. With
-            "conformal" these are the p-values of at most ``contamination``, exactly.
+            -1 for outliers, for which `decision_function` is below 0, and 1 for inliers. With
+            "conformal", outliers are exactly the sequences with a p-value of at most
+            ``contamination``.
 
         Warns
         -----
         UserWarning
-            If a sequence cannot be judged; it gets a 1.
+            If a sequence cannot be judged. Its label is 1.
         """
         decision = self.decision_function(X)
         unjudged = np.flatnonzero(np.isnan(decision))
@@ -335,8 +368,8 @@ class LSTMAutoencoderDetector(
         return np.where(decision < 0, -1, 1)
 
     @of_one_model
-    def decision_function(self, X):
-        """Score above the threshold: `score_samples` minus ``offset_``.
+    def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
+        """Return the score relative to the threshold: `score_samples` minus ``offset_``.
 
         Parameters
         ----------
@@ -346,13 +379,13 @@ class LSTMAutoencoderDetector(
         Returns
         -------
         decision : ndarray of shape (N,), float64
-            Below 0 for outliers.
+            Negative for outliers. NaN for sequences that cannot be judged.
         """
         return self.score_samples(X) - self.offset_
 
     @of_one_model
-    def score_samples(self, X):
-        """How normal each sequence is.
+    def score_samples(self, X: Any) -> npt.NDArray[np.float64]:
+        """Return how normal each sequence is.
 
         Parameters
         ----------
@@ -362,14 +395,17 @@ class LSTMAutoencoderDetector(
         Returns
         -------
         scores : ndarray of shape (N,), float64
-            The higher, the more like those of ``fit``; in units that ``score_from`` says.
+            The higher, the more similar to the sequences of `fit`. ``score_from`` determines the
+            units.
         """
         check_is_fitted(self)
         return self._judge(X)
 
     @of_one_model
-    def p_values(self, X):
-        """Conformal p-values, with ``threshold="conformal"`` only.
+    def p_values(self, X: Any) -> npt.NDArray[np.float64]:
+        """Return conformal p-values.
+
+        Only available with ``threshold="conformal"``.
 
         Parameters
         ----------
@@ -379,15 +415,15 @@ class LSTMAutoencoderDetector(
         Returns
         -------
         p_values : ndarray of shape (N,), float64
-            (1 + number of held-out sequences that score no higher) / (M + 1), M being the number
-            of held-out sequences (Bates et al. 2023): of sequences that are exchangeable with
-            those, at most a share a has a p-value of at most a, for each a. None is below
-            1 / (M + 1).
+            (1 + number of held-out sequences whose score is not higher) / (M + 1), where M is the
+            number of held-out sequences (Bates et al. 2023). For a sequence that is exchangeable
+            with those, a p-value of at most a has a probability of at most a. The smallest p-value
+            is 1 / (M + 1).
 
         Raises
         ------
         ValueError
-            With another threshold.
+            If the detector was fitted with another threshold.
         """
         check_is_fitted(self)
         if self.configuration_["threshold"] != "conformal":
@@ -399,8 +435,11 @@ class LSTMAutoencoderDetector(
         return conformal_p_values(self._judge(X), self.calibration_scores_)
 
     @of_one_model
-    def errors(self, X, per="sequence"):
-        """Errors of the autoencoder, of its reconstruction if it has one, else its prediction.
+    def errors(self, X: Any, per: Per = "sequence") -> npt.NDArray[np.float64]:
+        """Return the errors of the autoencoder.
+
+        They are the errors of its reconstruction. With ``objective="predict"`` they are those of
+        its prediction.
 
         Parameters
         ----------
@@ -408,24 +447,25 @@ class LSTMAutoencoderDetector(
             The sequences.
 
         per : {"sequence", "step", "feature", "value"}, default="sequence"
-            Mean errors of each sequence (N,), step (N, T) or feature (N, F), or the errors
-            themselves (N, T, F).
+            Mean error of each sequence (N,), step (N, T) or feature (N, F), or the error of each
+            value (N, T, F).
 
         Returns
         -------
         errors : ndarray, float64
-            As `LSTMAutoencoderTransformer.errors` has them.
+            The errors, see `LSTMAutoencoderTransformer.errors`.
         """
         check_is_fitted(self)
         return self.autoencoder_.errors(X, per=per)
 
     @of_one_model
-    def explain(self, X, *, feature_names=None):
-        """Say which features carry the error of each sequence, and where it is largest.
+    def explain(self, X: Any, *, feature_names: Sequence[str] | None = None) -> "pandas.DataFrame":
+        """Rank the features of each sequence by their share of its error.
 
-        It needs pandas, and N T F numbers of memory: pass the sequences in question. It explains
-        errors whatever ``score_from`` is, since the distance of a code has no steps. Where a fault
-        is as long as the sequence it may name the wrong feature: see the Notes on windows.
+        This needs pandas, and memory for N T F numbers: pass only the sequences in question. It
+        always explains errors, whatever ``score_from`` is, because the distance of a code has no
+        steps. If a fault is as long as the sequence, it may name the wrong feature: see "Length of
+        windows" in the Notes.
 
         Parameters
         ----------
@@ -433,22 +473,21 @@ class LSTMAutoencoderDetector(
             The sequences.
 
         feature_names : list of F str, default=None
-            Names of the features, such as ``index.feature_names`` of the index of
-            `sliding_windows`, since windows have none. None: those of ``fit``, if there are any.
+            Names of the features. For windows, which have none, pass ``index.feature_names`` of the
+            index that `sliding_windows` returned. If None, the names seen during `fit`, if any.
 
         Returns
         -------
         table : pandas.DataFrame
-            One row for each sequence and feature, those of a sequence from the largest share to
-            the smallest, with the columns
+            One row per sequence and feature. The rows of a sequence are sorted by share, the
+            largest first. A feature whose values are all missing has no row. The columns are
 
             - "sample": number of the sequence in X, from 0;
-            - "step": where the feature's error is largest, from 0;
-            - "feature": its name, if it has one, else its number;
-            - "error": its mean error over the steps;
-            - "share": its part of the sequence's error; those of a sequence sum to 1.
-
-            A feature without any error, all of it missing, has no row.
+            - "step": step with the largest error of the feature, from 0;
+            - "feature": name of the feature, or its number if it has no name;
+            - "error": mean error of the feature over the steps;
+            - "share": share of the feature in the error of the sequence; the shares of a sequence
+              sum to 1.
         """
         import pandas as pd
 
@@ -464,11 +503,11 @@ class LSTMAutoencoderDetector(
         return pd.DataFrame(columns)
 
     @property
-    def novelty(self):
-        """Whether the threshold is for new sequences only, as scikit-learn's detectors call it.
+    def novelty(self) -> bool:
+        """Whether the threshold is for new sequences only, as in scikit-learn's detectors.
 
-        True with "cv" and "conformal": ``contamination`` is not the share that is found among the
-        sequences of ``fit`` then, and there is no `fit_predict`.
+        True with "cv" and "conformal". There is then no `fit_predict`, because ``contamination`` is
+        not the share of outliers among the sequences of `fit`.
         """
         return self.threshold != "train"
 

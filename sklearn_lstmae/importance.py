@@ -1,6 +1,9 @@
 """What the columns of a code depend on."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from sklearn_lstmae._sklearn import HasMethods, validate_params
 from sklearn_lstmae.fitting.model import fitted_model
@@ -11,18 +14,18 @@ from sklearn_lstmae.sequences.scaling import moments_of
 @validate_params(
     {"transformer": [HasMethods(["transform", "to_keras"])]}, prefer_skip_nested_validation=True
 )
-def latent_importance(transformer, X):
-    """Share of each input value, by step and feature, in each column of the code.
+def latent_importance(transformer: Any, X: Any) -> npt.NDArray[np.float64]:
+    """Compute the share of each step and feature in each column of the code.
 
-    A value counts for a column if the column changes with it, and if it varies from sequence to
-    sequence: the mean absolute gradient of the column by the scaled value, times the standard
-    deviation of that value over the sequences of X, divided by the sum of these products over all
-    steps and features.
+    A value has a large share in a column if the column is sensitive to it and if it varies between
+    sequences. The share is the mean absolute gradient of the column with respect to the scaled
+    value, times the standard deviation of that value across the sequences of X, divided by the sum
+    of these products over all steps and features.
 
     Parameters
     ----------
     transformer : LSTMAutoencoderTransformer
-        A fitted one, as it is or in a `sklearn.frozen.FrozenEstimator`.
+        Fitted transformer, or a `sklearn.frozen.FrozenEstimator` around one.
 
     X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
         At least two sequences, over which gradients are averaged.
@@ -30,31 +33,32 @@ def latent_importance(transformer, X):
     Returns
     -------
     shares : ndarray of shape (L, T, F), float64
-        T are the steps of the longest sequence. The shares of a column sum to 1; they are all 0
-        if nothing that varies in X changes it. A step that few of the sequences reach counts for
-        these only, so that its share is smaller. The columns that ``scaling="sequence"`` and
-        ``append_states`` append are left out.
+        The shares, where T is the length of the longest sequence. Those of a column sum to 1, or
+        are all 0 if it depends on nothing that varies in X. A step that only some of the sequences
+        reach has a smaller share, because only these count for it. The columns that
+        ``scaling="sequence"`` and ``append_states`` append are left out.
 
     Raises
     ------
     ValueError
-        If X is a single sequence, or not of the kind of ``fit``.
+        If X is a single sequence, or does not fit the transformer.
 
     See Also
     --------
-    LatentImportanceDisplay : Shares as heat maps.
+    LatentImportanceDisplay : Draw the shares as heat maps.
+    LatentTraversalDisplay : Move a column, and decode.
 
     Notes
     -----
-    An absolute gradient is known as saliency (Simonyan et al. 2014). Its mean over the data is a
-    derivative-based measure of global sensitivity (Kucherenko and Song 2016), which the deviation
-    makes comparable between inputs. Integrated gradients (Sundararajan et al. 2017) answer
-    another question, what one code owes to its difference from a baseline sequence, and depend on
-    the baseline.
+    The absolute gradient is known as saliency (Simonyan et al. 2014). Its mean over the data is a
+    derivative-based measure of global sensitivity (Kucherenko and Song 2016). Multiplied by the
+    standard deviation, it is comparable between values. Integrated gradients (Sundararajan et
+    al. 2017) answer another question: they explain the difference of one code from that of a
+    baseline sequence, and depend on that baseline.
 
-    Gradients are local: what a column would do if a value changed a little and all others
-    stayed. Steps of a sequence depend on each other, so that a column may depend on
-    only one of two neighbors with the same information.
+    Gradients are local. They show how a column would change if one value changed a little and all
+    others stayed the same. Steps of a sequence depend on each other, so a column may depend on only
+    one of two neighboring steps that contain the same information.
 
     References
     ----------

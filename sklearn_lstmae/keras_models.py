@@ -1,32 +1,40 @@
-"""Keras models that start from the encoder of a fitted transformer, for scikeras and Keras alike.
+"""Keras models that start from the encoder of a fitted transformer, with or without scikeras.
 
-`classifier_fn` and `regressor_fn` make what ``scikeras.wrappers.KerasClassifier(model=...)`` and
-``KerasRegressor`` take: a function that builds a fresh model. Neither this module nor any other of
-this package imports scikeras. Who uses scikeras 0.13 should know what it does:
+`classifier_fn` and `regressor_fn` return a function that builds a new model, as
+``scikeras.wrappers.KerasClassifier(model=...)`` and ``KerasRegressor`` require. This package does
+not import scikeras. Users of scikeras 0.13 should know that
 
-- Its estimators do not tell scikit-learn 1.6 and later that they are classifiers or regressors, so
-  that a search does not stratify its folds, and scorers take one for the other. `EstimatorTags`
-  mends that.
-- Importing it changes how each ``keras.Model``, loss, metric and optimizer is pickled and copied.
-- With a ``random_state`` it sets the global seeds of Python, NumPy and TensorFlow while it builds
-  and trains, and makes TensorFlow deterministic; afterwards it puts back what was, but TensorFlow's
-  generator begins anew. Do not use it in several threads. A ``RandomState`` counts as seed 0.
-- It takes arrays only, of equal length and without NaN.
+- scikit-learn 1.6 and later does not recognize its estimators as classifiers or regressors, so
+  that a search does not stratify its folds, and scorers confuse the two. `EstimatorTags` corrects
+  this;
+- importing it changes how every ``keras.Model``, loss, metric and optimizer is pickled and copied;
+- with a ``random_state``, it sets the global seeds of Python, NumPy and TensorFlow while it builds
+  and trains, and makes TensorFlow deterministic. It restores them afterwards, except that
+  TensorFlow's generator starts again. Do not use it in several threads. A ``RandomState`` counts as
+  seed 0;
+- it only accepts arrays, of sequences of equal length without NaN.
 
-The estimators of this package give the same bits before and after.
+The estimators of this package are not affected: their results stay identical.
 """
 
 import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from sklearn.utils import ClassifierTags, RegressorTags
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lstmae.fitting.model import fitted_model
 from sklearn_lstmae.sequences.scaling import FLOAT32_ROUNDING
+from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 
 
 class EstimatorTags:
-    """First base of a subclass of scikeras' estimators: tells scikit-learn what they are.
+    """Mixin that lets scikit-learn recognize the estimators of scikeras.
+
+    It must be the first base class.
+
+    .. versionadded:: 0.1
 
     Examples
     --------
@@ -39,7 +47,7 @@ class EstimatorTags:
     _estimator_type: str  # of the other base
 
     def __sklearn_tags__(self):
-        """What scikit-learn's own mixins would say, had they been the first bases."""
+        """The tags that scikit-learn's own mixins set."""
         tags = super().__sklearn_tags__()  # type: ignore[misc]
         tags.estimator_type = self._estimator_type
         if tags.estimator_type == "classifier":
@@ -51,38 +59,45 @@ class EstimatorTags:
         return tags
 
 
-def classifier_fn(transformer, n_classes, *, hidden_units=(), trainable=True):
-    """Make a function that builds a classifier on top of the fitted encoder.
+def classifier_fn(
+    transformer: LSTMAutoencoderTransformer,
+    n_classes: int,
+    *,
+    hidden_units: Sequence[int] = (),
+    trainable: bool = True,
+) -> Callable[..., Any]:
+    """Return a function that builds a classifier on top of the fitted encoder.
 
-    The model reads x of shape (n, T, F), or (n, T) if the transformer was fitted to such, in
-    original units and all of whose steps are real; for sequences of unequal length put layers of
-    yours on ``transformer.to_keras()``, which has a mask. It says probabilities (n, n_classes) and
-    is not compiled: a loss for it is "sparse_categorical_crossentropy".
+    The model reads x of shape (n, T, F), or (n, T) if the transformer was fitted to that layout, in
+    original units and without padding. Its output is the class probabilities (n, n_classes). It is
+    not compiled; "sparse_categorical_crossentropy" is a suitable loss. For sequences of unequal
+    length, add layers to ``transformer.to_keras()``, which reads a mask.
 
     Parameters
     ----------
     transformer : LSTMAutoencoderTransformer
-        A fitted one. It stays as it is: each model trains a copy of its weights.
+        Fitted transformer. It is not changed: each model trains a copy of its weights.
 
     n_classes : int
-        Units of the softmax.
+        Number of classes.
 
     hidden_units : tuple of int, default=()
         Widths of dense layers (ReLU) between the code and the output.
 
     trainable : bool, default=True
-        Whether the encoder is trained, too; else only the layers after it are.
+        Whether the encoder is trained. If False, only the layers after it are.
 
     Returns
     -------
     build : callable
-        ``build(*, hidden_units, trainable)`` returns a ``keras.Model``. Its arguments replace
-        those above, as scikeras' ``model__hidden_units`` does.
+        ``build(*, hidden_units, trainable)`` returns a ``keras.Model``. Its arguments replace those
+        above; in scikeras, they are ``model__hidden_units`` and ``model__trainable``.
 
     See Also
     --------
-    regressor_fn : The same for numbers.
-    EstimatorTags : Needed for a search with scikeras.
+    regressor_fn : Return a function that builds a regressor.
+    EstimatorTags : Mixin for searches with scikeras.
+    LSTMAutoencoderClassifier : A classifier without scikeras, for sequences of any length.
 
     Examples
     --------
@@ -103,29 +118,40 @@ def classifier_fn(transformer, n_classes, *, hidden_units=(), trainable=True):
     return _build_fn(transformer, n_classes, "softmax", hidden_units, trainable)
 
 
-def regressor_fn(transformer, n_outputs=1, *, hidden_units=(), trainable=True):
-    """Make a function that builds a regressor on top of the fitted encoder.
+def regressor_fn(
+    transformer: LSTMAutoencoderTransformer,
+    n_outputs: int = 1,
+    *,
+    hidden_units: Sequence[int] = (),
+    trainable: bool = True,
+) -> Callable[..., Any]:
+    """Return a function that builds a regressor on top of the fitted encoder.
 
-    As `classifier_fn`, but the model says numbers (n, n_outputs); a loss for it is "mse".
+    The model is like that of `classifier_fn`, but its output is numbers (n, n_outputs), and "mse"
+    is a suitable loss.
 
     Parameters
     ----------
     transformer : LSTMAutoencoderTransformer
-        A fitted one. It stays as it is: each model trains a copy of its weights.
+        Fitted transformer. It is not changed: each model trains a copy of its weights.
 
     n_outputs : int, default=1
-        Columns of the target.
+        Number of columns of the target.
 
     hidden_units : tuple of int, default=()
         Widths of dense layers (ReLU) between the code and the output.
 
     trainable : bool, default=True
-        Whether the encoder is trained, too; else only the layers after it are.
+        Whether the encoder is trained. If False, only the layers after it are.
 
     Returns
     -------
     build : callable
-        As of `classifier_fn`.
+        ``build(*, hidden_units, trainable)`` returns a ``keras.Model``, see `classifier_fn`.
+
+    See Also
+    --------
+    classifier_fn : Return a function that builds a classifier; with an example.
     """
     return _build_fn(transformer, n_outputs, "linear", hidden_units, trainable)
 
