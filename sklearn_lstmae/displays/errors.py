@@ -1,5 +1,7 @@
 """ErrorDisplay: errors along a record."""
 
+from typing import Any, Literal, Self
+
 import numpy as np
 
 from sklearn_lstmae._sklearn import check_matplotlib_support
@@ -17,36 +19,50 @@ from sklearn_lstmae.displays._drawing import (
 )
 from sklearn_lstmae.records.tables import is_pandas
 from sklearn_lstmae.records.times import as_times, warn_of_strings
-from sklearn_lstmae.records.windows import sliding_windows, unwind
+from sklearn_lstmae.records.windows import WindowIndex, sliding_windows, unwind
 
 
 class ErrorDisplay:
     """Errors along a record, with a threshold and intervals.
 
+    It is recommended to use `from_estimator` or `from_errors` to create a display. All parameters
+    are stored as attributes.
+
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     errors : array or Series of shape (S,)
-        Error of each step; NaN where there is none. The index of a Series is the horizontal axis:
-        times of any make, or numbers. Other labels stand at even distances, some of them shown.
+        Error of each step; NaN is not drawn. The index of a Series is the horizontal axis. It may
+        contain times of any type, or numbers. Other labels are drawn at equal distances, and only
+        some of them are shown.
 
     threshold : float or None, default=None
-        Drawn as a line, unless it is infinite; what lies above is filled.
+        Threshold, which is drawn as a line unless it is infinite. The area above it is filled.
 
     intervals : array of shape (K, 2) or DataFrame with columns "start" and "end", default=None
-        First and last step of stretches to be shaded, in the index of a Series, else counted from
-        0: known anomalies, or what `find_events` returns.
+        First and last step of intervals to shade, such as known anomalies or the output of
+        `find_events`. Steps are labels in the index of a Series, or counted from 0.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes with the errors.
     figure_ : matplotlib Figure
+        Figure containing the errors.
     line_ : matplotlib Line2D
-        The errors.
+        Line of the errors.
     threshold_line_ : matplotlib Line2D or None
+        Line of the threshold.
     fill_ : matplotlib PolyCollection or None
-        What lies above the threshold.
+        Area above the threshold.
     spans_ : list of matplotlib Patch
-        The intervals.
+        Shaded intervals.
+
+    See Also
+    --------
+    find_events : Turn errors along a record into intervals.
+    unwind : Map errors of windows back to the steps of the record.
 
     Examples
     --------
@@ -55,7 +71,9 @@ class ErrorDisplay:
     <...>
     """
 
-    def __init__(self, *, errors, threshold=None, intervals=None):
+    def __init__(
+        self, *, errors: Any, threshold: float | None = None, intervals: Any = None
+    ) -> None:
         self.errors = errors
         self.threshold = threshold
         self.intervals = intervals
@@ -63,54 +81,54 @@ class ErrorDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        record,
-        length,
+        estimator: Any,
+        record: Any,
+        length: int,
         *,
-        stride=1,
-        per="step",
-        threshold=None,
-        intervals=None,
-        ax=None,
-        **kwargs,
-    ):
+        stride: int = 1,
+        per: Literal["step", "window"] = "step",
+        threshold: float | None = None,
+        intervals: Any = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Cut a record into windows, and draw their errors along it.
 
         Parameters
         ----------
         estimator : LSTMAutoencoderTransformer or LSTMAutoencoderDetector
-            A fitted one.
+            Fitted estimator.
 
         record : array, Series or DataFrame of shape (S,) or (S, F)
             One record of S steps.
 
         length : int
-            Steps of a window.
+            Number of steps of a window.
 
         stride : int, default=1
-            Steps from the beginning of a window to that of the next.
+            Number of steps from the beginning of a window to the beginning of the next.
 
         per : {"step", "window"}, default="step"
-            "step": the error of each step, the mean over the windows that cover it. "window": the
-            mean of the negated ``score_samples`` of these windows.
+            What to draw at a step, as the mean over the windows that cover it: the errors of the
+            step, or the negated ``score_samples`` of the windows.
 
         threshold : float, default=None
-            In units of what is drawn. None is the negated ``offset_`` of a detector with
-            ``per="window"``, whose threshold is one of whole windows, and otherwise none.
+            Threshold, in the units of the drawn errors. If None, there is none, except with
+            ``per="window"`` and a detector: its threshold is the negated ``offset_``.
 
         intervals : array of shape (K, 2) or DataFrame, default=None
-            As in the constructor.
+            First and last step of intervals to shade.
 
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on. If None, a new figure is created.
 
-        **kwargs
-            For matplotlib's `plot`.
+        **kwargs : dict
+            Keyword arguments to pass to matplotlib's `plot`.
 
         Returns
         -------
         display : ErrorDisplay
-            Its ``errors`` are like the record: a Series, if that has an index.
+            The display, drawn. Its ``errors`` are a Series if the record has an index.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         if isinstance(record, (list, tuple)):
@@ -131,41 +149,53 @@ class ErrorDisplay:
         return cls(errors=errors, threshold=threshold, intervals=intervals).plot(ax, **kwargs)
 
     @classmethod
-    def from_errors(cls, errors, *, index=None, threshold=None, intervals=None, ax=None, **kwargs):
-        """Draw errors that are there already.
+    def from_errors(
+        cls,
+        errors: Any,
+        *,
+        index: WindowIndex | None = None,
+        threshold: float | None = None,
+        intervals: Any = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw given errors.
 
         Parameters
         ----------
         errors : array or Series of shape (S,), or array of shape (N, T) or (N,)
-            As in the constructor; with ``index`` those of windows.
+            Error of each step of the record. With ``index``, errors of N windows, per step (N, T)
+            or per window (N,), which `unwind` maps back to the record.
 
         index : WindowIndex, default=None
-            The index of `sliding_windows`, of one record. With it errors are those of N windows,
-            of each step (N, T) or of the whole (N,), and are put back on the record as `unwind`
-            does.
+            The index that `sliding_windows` returned for one record.
 
-        threshold, intervals
-            As in the constructor.
+        threshold : float, default=None
+            Threshold, in units of ``errors``.
+
+        intervals : array of shape (K, 2) or DataFrame, default=None
+            First and last step of intervals to shade.
 
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on. If None, a new figure is created.
 
-        **kwargs
-            For matplotlib's `plot`.
+        **kwargs : dict
+            Keyword arguments to pass to matplotlib's `plot`.
 
         Returns
         -------
         display : ErrorDisplay
+            The display, drawn.
 
         Raises
         ------
         ValueError
-            If ``errors`` has not one axis, or ``index`` has several records.
+            If ``errors`` does not have one axis, or ``index`` has several records.
 
         Warns
         -----
         UserWarning
-            If the index of errors has strings that look like times.
+            If the index of errors contains strings that look like times.
         """
         check_matplotlib_support(f"{cls.__name__}.from_errors")
         if index is not None:
@@ -186,20 +216,21 @@ class ErrorDisplay:
         warn_of_strings(labels, "errors", "so that they stand at even distances", stacklevel=2)
         return cls(errors=errors, threshold=threshold, intervals=intervals).plot(ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
-        """Draw.
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on. If None, a new figure is created.
 
-        **kwargs
-            For matplotlib's `plot`.
+        **kwargs : dict
+            Keyword arguments to pass to matplotlib's `plot`.
 
         Returns
         -------
         self : ErrorDisplay
+            The display itself.
         """
         self.ax_ = make_axes(self, ax, size=(8, 2.4))
         self.figure_ = self.ax_.figure

@@ -1,6 +1,10 @@
 """LatentImportanceDisplay: what the columns of a code depend on."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
+import numpy.typing as npt
 
 from sklearn_lstmae._sklearn import check_matplotlib_support
 from sklearn_lstmae.displays._drawing import (
@@ -14,26 +18,41 @@ from sklearn_lstmae.importance import latent_importance
 
 
 class LatentImportanceDisplay:
-    """Heat maps of what the columns of a code depend on, see `latent_importance`.
+    """Heat maps of the shares of steps and features in the columns of a code.
 
-    There is one panel for each column, or a single panel if sequences are univariate.
+    There is one panel per column, or a single panel for univariate sequences.
+
+    It is recommended to use `from_estimator` to create a display. All parameters are stored as
+    attributes.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
     shares : ndarray of shape (K, T, F)
-        Share of each step and feature in each column.
+        Share of each step and feature in each column, as `latent_importance` returns it.
 
     columns : list of K int
-        Which columns of the code.
+        Numbers of the columns.
 
     feature_names : list of F str
+        Names of the features, for the labels.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes
+        Axes of the panels.
     figure_ : matplotlib Figure
+        Figure containing the panels.
     images_ : list of matplotlib AxesImage
+        Heat maps.
     colorbar_ : matplotlib Colorbar
+        Color bar of all heat maps.
+
+    See Also
+    --------
+    latent_importance : Compute the shares.
+    LatentTraversalDisplay : Decode codes with one column moved.
 
     Examples
     --------
@@ -45,62 +64,75 @@ class LatentImportanceDisplay:
     <...>
     """
 
-    def __init__(self, *, shares, columns, feature_names):
+    def __init__(
+        self, *, shares: npt.NDArray[Any], columns: Sequence[int], feature_names: Sequence[str]
+    ) -> None:
         self.shares = shares
         self.columns = columns
         self.feature_names = feature_names
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, columns=None, feature_names=None, ax=None, **kwargs):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        *,
+        columns: Sequence[int | str] | None = None,
+        feature_names: Sequence[str] | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Compute shares, and draw them.
 
         Parameters
         ----------
         estimator : LSTMAutoencoderTransformer or LSTMAutoencoderDetector
-            A fitted one; with a detector its ``autoencoder_`` is drawn.
+            Fitted estimator. For a detector, its ``autoencoder_`` is used.
 
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             At least two sequences.
 
         columns : list of int or str, default=None
-            Columns of the code, by number or name; None for all.
+            Columns of the code, by number or name. If None, all.
 
         feature_names : list of F str, default=None
-            Names of the features, such as ``index.feature_names`` of the index of
-            `sliding_windows`, since windows have none. None: those of ``fit``, if there are any.
+            Names of the features. For windows, which have none, pass ``index.feature_names`` of the
+            index that `sliding_windows` returned. If None, the names seen during `fit`, if any.
 
         ax : matplotlib Axes, default=None
-            Where to draw: it is divided. None makes a figure.
+            Axes to draw on, which is divided. If None, a new figure is created.
 
-        **kwargs
-            For matplotlib's `imshow`.
+        **kwargs : dict
+            Keyword arguments to pass to matplotlib's `imshow`.
 
         Returns
         -------
         display : LatentImportanceDisplay
+            The display, drawn.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         estimator = autoencoder_of(estimator, "to_keras")
         shares = latent_importance(estimator, X)
         code_names = estimator.get_feature_names_out()[: len(shares)].tolist()
-        columns = places_of(columns, code_names, "columns")
+        chosen = places_of(columns, code_names, "columns")
         names = feature_names_of(estimator, shares.shape[2], feature_names)
-        return cls(shares=shares[columns], columns=columns, feature_names=names).plot(ax, **kwargs)
+        return cls(shares=shares[chosen], columns=chosen, feature_names=names).plot(ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
-        """Draw.
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw: it is divided. None makes a figure.
+            Axes to draw on, which is divided. If None, a new figure is created.
 
-        **kwargs
-            For matplotlib's `imshow`.
+        **kwargs : dict
+            Keyword arguments to pass to matplotlib's `imshow`.
 
         Returns
         -------
         self : LatentImportanceDisplay
+            The display itself.
         """
         names = self.feature_names
         maps = np.swapaxes(self.shares, 1, 2)  # (K, F, T)

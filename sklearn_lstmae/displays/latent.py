@@ -1,6 +1,10 @@
 """Codes: where they lie, and what their columns do."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
+import numpy.typing as npt
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from sklearn_lstmae._sklearn import check_matplotlib_support
@@ -27,7 +31,12 @@ from sklearn_lstmae.fitting.model import fitted_model
 
 
 class LatentDisplay:
-    """Codes in the plane of their two first principal components.
+    """Codes in the plane of their first two principal components.
+
+    It is recommended to use `from_estimator` or `from_codes` to create a display. All parameters
+    are stored as attributes.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
@@ -35,19 +44,26 @@ class LatentDisplay:
         Codes in that plane.
 
     explained_variance_ratio : ndarray of shape (2,)
-        Share of the variance of codes along each of the components.
+        Share of the variance of the codes along each component.
 
     y : array of shape (N,) or None, default=None
-        What colors the codes: classes, or a quantity if its numbers are not whole.
+        Values that determine the colors: classes, or a quantity if some numbers are not integers.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes with the codes.
     figure_ : matplotlib Figure
+        Figure containing the codes.
     scatters_ : list of matplotlib PathCollection
-        One for each class, in their order.
+        Points of each class, in the order of the classes; a single one without classes.
     colorbar_ : matplotlib Colorbar or None
-        Only if ``y`` is a quantity.
+        Color bar, if ``y`` is a quantity.
+
+    See Also
+    --------
+    LatentTraversalDisplay : Decode codes with one column moved.
+    LatentImportanceDisplay : Draw what the columns of a code depend on.
 
     Examples
     --------
@@ -59,63 +75,75 @@ class LatentDisplay:
     <...>
     """
 
-    def __init__(self, *, codes, explained_variance_ratio, y=None):
+    def __init__(
+        self,
+        *,
+        codes: npt.NDArray[Any],
+        explained_variance_ratio: npt.NDArray[Any],
+        y: Any = None,
+    ) -> None:
         self.codes = codes
         self.explained_variance_ratio = explained_variance_ratio
         self.y = y
 
     @classmethod
-    def from_estimator(cls, estimator, X, y=None, *, ax=None, **kwargs):
+    def from_estimator(
+        cls, estimator: Any, X: Any, y: Any = None, *, ax: Any = None, **kwargs: Any
+    ) -> Self:
         """Encode sequences, and draw their codes.
 
         Parameters
         ----------
         estimator : LSTMAutoencoderTransformer, LSTMAutoencoderDetector or Pipeline
-            Anything fitted that has ``transform``, or a detector, whose ``autoencoder_`` encodes.
-            Components are computed from the codes as they are: a pipeline with a `StandardScaler`
-            gives each column the same weight.
+            Fitted estimator with ``transform``, or a fitted detector, whose ``autoencoder_`` is
+            used. Codes are not standardized before the components are computed. For equal weights
+            of all columns, pass a pipeline that ends with a `StandardScaler`.
 
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             At least two sequences.
 
         y : array-like of shape (N,), default=None
-            As in the constructor.
+            Values that determine the colors: classes, or a quantity if some numbers are not
+            integers.
 
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on. If None, a new figure is created.
 
-        **kwargs
-            For matplotlib's `scatter`.
+        **kwargs : dict
+            Keyword arguments to pass to matplotlib's `scatter`.
 
         Returns
         -------
         display : LatentDisplay
+            The display, drawn.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         codes = autoencoder_of(estimator, "transform").transform(X)
         return cls.from_codes(codes, y, ax=ax, **kwargs)
 
     @classmethod
-    def from_codes(cls, codes, y=None, *, ax=None, **kwargs):
-        """Draw codes that are there already.
+    def from_codes(cls, codes: Any, y: Any = None, *, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw given codes.
 
         Parameters
         ----------
         codes : array or DataFrame of shape (N, L)
-            At least two codes, as ``transform`` returns them.
+            At least two codes, in the form that ``transform`` returns.
 
         y : array-like of shape (N,), default=None
-            As in the constructor.
+            Values that determine the colors: classes, or a quantity if some numbers are not
+            integers.
 
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on. If None, a new figure is created.
 
-        **kwargs
-            For matplotlib's `scatter`.
+        **kwargs : dict
+            Keyword arguments to pass to matplotlib's `scatter`.
 
         Returns
         -------
         display : LatentDisplay
+            The display, drawn.
         """
         check_matplotlib_support(f"{cls.__name__}.from_codes")
         codes = check_array(
@@ -131,20 +159,21 @@ class LatentDisplay:
         plane, ratio = _principal_plane(codes)
         return cls(codes=plane, explained_variance_ratio=ratio, y=y).plot(ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
-        """Draw.
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on. If None, a new figure is created.
 
-        **kwargs
-            For matplotlib's `scatter`.
+        **kwargs : dict
+            Keyword arguments to pass to matplotlib's `scatter`.
 
         Returns
         -------
         self : LatentDisplay
+            The display itself.
         """
         has_classes = self.y is not None and not self._is_quantity
         classes = np.unique(self.y) if has_classes else np.empty(0)
@@ -190,29 +219,43 @@ class LatentDisplay:
 
 
 class LatentTraversalDisplay:
-    """What each column of a code does to the sequence that is decoded from it.
+    """Effect of each column of a code on the decoded sequence.
 
-    One panel a feature and column: sequences decoded from the mean code with this column moved,
-    which is known as a latent traversal (Higgins et al., "beta-VAE", ICLR 2017).
+    There is one panel per feature and column. It shows sequences that are decoded from the mean
+    code with this column moved, which is known as a latent traversal (Higgins et al., "beta-VAE",
+    ICLR 2017).
+
+    It is recommended to use `from_estimator` to create a display. All parameters are stored as
+    attributes.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
     sequences : ndarray of shape (K, M, T, F)
-        Decoded with each of K columns moved to each of M places.
+        Decoded sequences, for each of K columns and M distances.
 
     deviations : list of M float
-        How far it was moved, in its standard deviations.
+        Distances by which a column is moved, in its standard deviations.
 
     columns : list of K int
-        Which columns of the code.
+        Numbers of the columns.
 
     feature_names : list of F str
+        Names of the features, for the labels.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes, of shape (F, K)
+        Axes of the panels.
     figure_ : matplotlib Figure
+        Figure containing the panels.
     lines_ : ndarray of matplotlib Line2D, of shape (F, K, M)
+        Lines of the sequences.
+
+    See Also
+    --------
+    LatentImportanceDisplay : Draw what the columns of a code depend on.
 
     Examples
     --------
@@ -224,7 +267,14 @@ class LatentTraversalDisplay:
     <...>
     """
 
-    def __init__(self, *, sequences, deviations, columns, feature_names):
+    def __init__(
+        self,
+        *,
+        sequences: npt.NDArray[Any],
+        deviations: Sequence[float],
+        columns: Sequence[int],
+        feature_names: Sequence[str],
+    ) -> None:
         self.sequences = sequences
         self.deviations = deviations
         self.columns = columns
@@ -233,53 +283,55 @@ class LatentTraversalDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: Any,
+        X: Any,
         *,
-        columns=None,
-        features=None,
-        deviations=(-2, -1, 0, 1, 2),
-        length=None,
-        feature_names=None,
-        ax=None,
-        **kwargs,
-    ):
-        """Encode sequences, move columns of their mean code, and draw what is decoded.
+        columns: Sequence[int | str] | None = None,
+        features: Sequence[int | str] | None = None,
+        deviations: Sequence[float] = (-2, -1, 0, 1, 2),
+        length: int | None = None,
+        feature_names: Sequence[str] | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Decode the mean code of sequences with columns moved, and draw the results.
 
         Parameters
         ----------
         estimator : LSTMAutoencoderTransformer or LSTMAutoencoderDetector
-            A fitted one; with a detector its ``autoencoder_`` is drawn.
+            Fitted estimator. For a detector, its ``autoencoder_`` is used.
 
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
-            The sequences that mean and standard deviations of columns come from.
+            The sequences from whose codes the means and deviations of columns are computed.
 
         columns : list of int or str, default=None
-            Columns of the code, by number or name; None for the four that change the sequence
-            most, the most effective first.
+            Columns of the code, by number or name. If None, the four that change the sequence most,
+            starting with the most effective one.
 
         features : list of int or str, default=None
-            Which of the features; None for all.
+            Features to draw, by number or name. If None, all.
 
         deviations : list of float, default=(-2, -1, 0, 1, 2)
-            How far to move a column from its mean, in its standard deviations.
+            Distances by which to move a column from its mean, in its standard deviations.
 
         length : int, default=None
-            Steps to decode; None as `LSTMAutoencoderTransformer.inverse_transform` does.
+            Number of steps to decode. If None, the default of
+            `LSTMAutoencoderTransformer.inverse_transform`.
 
         feature_names : list of F str, default=None
-            Names of the features, such as ``index.feature_names`` of the index of
-            `sliding_windows`, since windows have none. None: those of ``fit``, if there are any.
+            Names of the features. For windows, which have none, pass ``index.feature_names`` of the
+            index that `sliding_windows` returned. If None, the names seen during `fit`, if any.
 
         ax : matplotlib Axes or array of them of shape (F, K), default=None
-            Where to draw: an Axes is divided. None makes a figure.
+            Axes to draw on. A single one is divided. If None, a new figure is created.
 
-        **kwargs
-            For matplotlib's `plot`.
+        **kwargs : dict
+            Keyword arguments to pass to matplotlib's `plot`.
 
         Returns
         -------
         display : LatentTraversalDisplay
+            The display, drawn.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         estimator = autoencoder_of(estimator, "to_keras")
@@ -294,29 +346,31 @@ class LatentTraversalDisplay:
         if columns is None:
             effect = (sequences.std(axis=1) / estimator.scale_).mean(axis=(1, 2))  # (L,)
             columns = np.argsort(-effect, kind="stable")[:4].tolist()
-        columns = places_of(columns, estimator.get_feature_names_out()[:width].tolist(), "columns")
+        code_names = estimator.get_feature_names_out()[:width].tolist()
+        moved_columns = places_of(columns, code_names, "columns")
         chosen = places_of(features, names, "features")
         return cls(
-            sequences=sequences[columns][..., chosen],
+            sequences=sequences[moved_columns][..., chosen],
             deviations=list(deviations),
-            columns=columns,
+            columns=moved_columns,
             feature_names=[names[feature] for feature in chosen],
         ).plot(ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
-        """Draw.
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes or array of them of shape (F, K), default=None
-            Where to draw: an Axes is divided. None makes a figure.
+            Axes to draw on. A single one is divided. If None, a new figure is created.
 
-        **kwargs
-            For matplotlib's `plot`.
+        **kwargs : dict
+            Keyword arguments to pass to matplotlib's `plot`.
 
         Returns
         -------
         self : LatentTraversalDisplay
+            The display itself.
         """
         shape = len(self.feature_names), len(self.columns)
         self.axes_ = make_panels(self, ax, shape, sharex=True, sharey="row")

@@ -1,6 +1,8 @@
 """LearningCurveDisplay: losses of each epoch."""
 
+from collections.abc import Mapping, Sequence
 from itertools import cycle
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -30,30 +32,41 @@ PART_COLORS = (GREEN, ORANGE, PURPLE, SKY)
 
 
 class LearningCurveDisplay:
-    """Losses of each epoch of a fit.
+    """Learning curve: the losses of each epoch of a fit.
+
+    It is recommended to use `from_estimator` to create a display. All parameters are stored as
+    attributes.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
     history : dict of lists of float
-        One number an epoch, NaN where there is none, by name. "loss", "val_loss" and, if there
-        are several, other names that end in "_loss" are drawn.
+        Losses by name, one number per epoch; NaN is not drawn. "loss" and "val_loss" are drawn, and
+        other names that end in "_loss" if there are several.
 
     baseline_loss : float or None, default=None
-        Loss of the best constant, each feature's mean or the frequencies of classes, drawn as a
-        line.
+        Loss of the best constant prediction (the mean of each feature, or the frequencies of
+        classes), which is drawn as a line.
 
     best_epoch : int or None, default=None
-        Epoch, from 1, that the fitted weights are of, marked on the curve of the validation loss,
-        or, without one, of the training loss.
+        Epoch of the fitted weights, counted from 1. It is marked on the validation loss, or on the
+        training loss if there is no validation loss.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes with the curves.
     figure_ : matplotlib Figure
+        Figure containing the curves.
     lines_ : dict of matplotlib Line2D
-        The curves, by the names of ``history``.
+        Curves, by the names of ``history``.
     baseline_line_, best_line_ : matplotlib Line2D or None
-        The line of the baseline, and the mark of the best epoch.
+        Line of the baseline, and mark of the best epoch.
+
+    See Also
+    --------
+    LSTMAutoencoderTransformer : Its ``history_`` contains the losses.
 
     Examples
     --------
@@ -65,30 +78,37 @@ class LearningCurveDisplay:
     <...>
     """
 
-    def __init__(self, *, history, baseline_loss=None, best_epoch=None):
+    def __init__(
+        self,
+        *,
+        history: Mapping[str, Sequence[float]],
+        baseline_loss: float | None = None,
+        best_epoch: int | None = None,
+    ) -> None:
         self.history = history
         self.baseline_loss = baseline_loss
         self.best_epoch = best_epoch
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, **kwargs):
+    def from_estimator(cls, estimator: Any, *, ax: Any = None, **kwargs: Any) -> Self:
         """Draw the learning curve of a fitted estimator.
 
         Parameters
         ----------
         estimator : estimator
-            A fitted one with ``history_``; ``baseline_loss_`` and ``best_epoch_`` are drawn if
-            there are such. With a detector it is the curve of its ``autoencoder_``.
+            Fitted estimator with ``history_``. ``baseline_loss_`` and ``best_epoch_`` are drawn if
+            it has them. For a detector, the curve is that of its ``autoencoder_``.
 
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on. If None, a new figure is created.
 
-        **kwargs
-            For matplotlib's `plot`, for each curve.
+        **kwargs : dict
+            Keyword arguments to pass to matplotlib's `plot`, for each curve.
 
         Returns
         -------
         display : LearningCurveDisplay
+            The display, drawn.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         check_is_fitted(estimator)
@@ -100,20 +120,21 @@ class LearningCurveDisplay:
         )
         return display.plot(ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
-        """Draw.
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on. If None, a new figure is created.
 
-        **kwargs
-            For matplotlib's `plot`, for each curve.
+        **kwargs : dict
+            Keyword arguments to pass to matplotlib's `plot`, for each curve.
 
         Returns
         -------
         self : LearningCurveDisplay
+            The display itself.
         """
         self.ax_ = make_axes(self, ax)
         self.figure_ = self.ax_.figure

@@ -1,6 +1,10 @@
 """ReconstructionDisplay: sequences and the output of a decoder for them."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
+import numpy.typing as npt
 
 from sklearn_lstmae._sklearn import check_matplotlib_support, num_samples, take_rows
 from sklearn_lstmae.displays._drawing import (
@@ -17,32 +21,46 @@ from sklearn_lstmae.displays._drawing import (
     places_of,
     whole_numbers,
 )
+from sklearn_lstmae.fitting.arguments import TaskName
 
 
 class ReconstructionDisplay:
-    """Sequences and the output of a decoder, one panel for each feature and sequence.
+    """Sequences and their reconstructions, with one panel per feature and sequence.
+
+    It is recommended to use `from_estimator` or `from_reconstructions` to create a display. All
+    parameters are stored as attributes.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
     originals : list of S arrays of shape (T_i, F)
-        NaN, a missing value, leaves a gap.
+        The sequences. A missing value, NaN, leaves a gap.
 
     reconstructions : list of S arrays of shape (H_i, F)
-        Output of the decoder for the last H_i steps of each; for all steps if H_i is T_i.
+        Output of the decoder for the last H_i steps of each sequence. A reconstruction has all T_i
+        steps, a prediction may have fewer.
 
-    samples : list of S numbers
+    samples : list of S int
         Numbers of the sequences, for the titles.
 
     feature_names : list of F str
+        Names of the features, for the labels.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes, of shape (F, S)
+        Axes of the panels.
     figure_ : matplotlib Figure
+        Figure containing the panels.
     original_lines_, lines_ : ndarray of matplotlib Line2D, of shape (F, S)
-        The sequences, and the reconstructions.
+        Lines of the sequences, and of the reconstructions.
     fills_ : ndarray of matplotlib PolyCollection, of shape (F, S)
-        The areas between them.
+        Areas between them.
+
+    See Also
+    --------
+    LSTMAutoencoderTransformer.reconstruct : Encode and decode sequences.
 
     Examples
     --------
@@ -54,7 +72,14 @@ class ReconstructionDisplay:
     <...>
     """
 
-    def __init__(self, *, originals, reconstructions, samples, feature_names):
+    def __init__(
+        self,
+        *,
+        originals: Sequence[npt.NDArray[Any]],
+        reconstructions: Sequence[npt.NDArray[Any]],
+        samples: Sequence[int],
+        feature_names: Sequence[str],
+    ) -> None:
         self.originals = originals
         self.reconstructions = reconstructions
         self.samples = samples
@@ -63,48 +88,49 @@ class ReconstructionDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: Any,
+        X: Any,
         *,
-        samples=0,
-        features=None,
-        task=None,
-        feature_names=None,
-        ax=None,
-        **kwargs,
-    ):
+        samples: int | Sequence[int] = 0,
+        features: Sequence[int | str] | None = None,
+        task: TaskName | None = None,
+        feature_names: Sequence[str] | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Reconstruct some of the sequences, and draw them.
 
         Parameters
         ----------
         estimator : LSTMAutoencoderTransformer or LSTMAutoencoderDetector
-            A fitted one; with a detector its ``autoencoder_`` reconstructs.
+            Fitted estimator. For a detector, its ``autoencoder_`` is used.
 
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             The sequences.
 
         samples : int or list of int, default=0
-            Which of the sequences.
+            Numbers of the sequences to draw.
 
         features : list of int or str, default=None
-            Which of the features; None for all.
+            Features to draw, by number or name. If None, all.
 
         task : {"reconstruct", "predict"}, default=None
-            As in `LSTMAutoencoderTransformer.reconstruct`.
+            What to decode, see `LSTMAutoencoderTransformer.reconstruct`.
 
         feature_names : list of F str, default=None
-            Names of the features, such as ``index.feature_names`` of the index of
-            `sliding_windows`, since windows have none. None: those of ``fit``, if there are any.
+            Names of the features. For windows, which have none, pass ``index.feature_names`` of the
+            index that `sliding_windows` returned. If None, the names seen during `fit`, if any.
 
         ax : matplotlib Axes or array of them of shape (F, S), default=None
-            Where to draw: an Axes is divided. None makes a figure.
+            Axes to draw on. A single one is divided. If None, a new figure is created.
 
-        **kwargs
-            For matplotlib's `plot`, for the reconstructions.
+        **kwargs : dict
+            Keyword arguments to pass to matplotlib's `plot`, for the reconstructions.
 
         Returns
         -------
         display : ReconstructionDisplay
+            The display, drawn.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         estimator = autoencoder_of(estimator, "reconstruct")
@@ -116,41 +142,50 @@ class ReconstructionDisplay:
 
     @classmethod
     def from_reconstructions(
-        cls, X, reconstructions, *, samples=0, features=None, feature_names=None, ax=None, **kwargs
-    ):
-        """Draw reconstructions that are there already.
+        cls,
+        X: Any,
+        reconstructions: Any,
+        *,
+        samples: int | Sequence[int] = 0,
+        features: Sequence[int | str] | None = None,
+        feature_names: Sequence[str] | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw given reconstructions.
 
         Parameters
         ----------
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             The sequences.
 
-        reconstructions : as X
-            What `LSTMAutoencoderTransformer.reconstruct` returned for X.
+        reconstructions : like X
+            Output of `LSTMAutoencoderTransformer.reconstruct` for X.
 
         samples : int or list of int, default=0
-            Which of the sequences.
+            Numbers of the sequences to draw.
 
         features : list of int or str, default=None
-            Which of the features; None for all.
+            Features to draw, by number or name. If None, all.
 
         feature_names : list of F str, default=None
-            Names of the features; None numbers them.
+            Names of the features. If None, their numbers.
 
         ax : matplotlib Axes or array of them of shape (F, S), default=None
-            Where to draw: an Axes is divided. None makes a figure.
+            Axes to draw on. A single one is divided. If None, a new figure is created.
 
-        **kwargs
-            For matplotlib's `plot`, for the reconstructions.
+        **kwargs : dict
+            Keyword arguments to pass to matplotlib's `plot`, for the reconstructions.
 
         Returns
         -------
         display : ReconstructionDisplay
+            The display, drawn.
 
         Raises
         ------
         ValueError
-            If there are not as many reconstructions as sequences.
+            If the number of reconstructions is not that of sequences.
         """
         check_matplotlib_support(f"{cls.__name__}.from_reconstructions")
         if num_samples(X) != num_samples(reconstructions):
@@ -176,20 +211,21 @@ class ReconstructionDisplay:
             feature_names=[names[column] for column in columns],
         )
 
-    def plot(self, ax=None, **kwargs):
-        """Draw.
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes or array of them of shape (F, S), default=None
-            Where to draw: an Axes is divided. None makes a figure.
+            Axes to draw on. A single one is divided. If None, a new figure is created.
 
-        **kwargs
-            For matplotlib's `plot`, for the reconstructions.
+        **kwargs : dict
+            Keyword arguments to pass to matplotlib's `plot`, for the reconstructions.
 
         Returns
         -------
         self : ReconstructionDisplay
+            The display itself.
         """
         shape = len(self.feature_names), len(self.samples)
         self.axes_ = make_panels(self, ax, shape, sharex="col", sharey="row")

@@ -1,6 +1,6 @@
-"""Data on a Dask cluster: fit one model on several machines, and encode by partitions.
+"""Fit one model on several machines, and apply fitted models to collections of Dask.
 
-It needs the extra ``dask``: ``pip install 'sklearn-lstmae[dask]'``.
+This needs the extra ``dask``: ``pip install 'sklearn-lstmae[dask]'``.
 """
 
 from sklearn_lstmae.distributed.cluster import fit

@@ -9,6 +9,7 @@ import socket
 import time
 import uuid
 import warnings
+from typing import Any
 
 from sklearn_lstmae._sklearn import num_samples, take_rows
 from sklearn_lstmae.distributed.collections import divide_sequences, partition
@@ -16,6 +17,7 @@ from sklearn_lstmae.distributed.rank_process import Reply, run_in_process
 from sklearn_lstmae.distributed.ranks import check_transformer
 from sklearn_lstmae.fitting.in_one_step import learning_aside
 from sklearn_lstmae.sequences.numbers import is_dask
+from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 
 # Seconds between two looks at ranks, and those that the others have to end after the first of them
 # has failed: some then fail only since they lost it.
@@ -25,63 +27,69 @@ PATIENCE, GRACE = 0.2, 2.0
 MOST_TELLING = ("killed", "gone", "error", "lost", "stopped")
 
 
-def fit(estimator, X, *, client=None, n_ranks=None):
+def fit(
+    estimator: LSTMAutoencoderTransformer,
+    X: Any,
+    *,
+    client: Any = None,
+    n_ranks: int | None = None,
+) -> LSTMAutoencoderTransformer:
     """Fit one transformer on several workers of a Dask cluster.
 
-    Each worker starts a process, its rank, which has a part of the sequences. A minibatch of
-    ``batch_size`` sequences has an equal share of each part; the ranks add up their gradients over
-    the network, and so take the steps that one process would take. This pays off for data that one
-    machine cannot hold, and with large minibatches: at each step the ranks exchange a gradient as
-    large as the network, which takes some milliseconds on a local network.
+    Each worker starts a process, called a rank, that trains on a part of the sequences. Every part
+    contributes equally to a minibatch of ``batch_size`` sequences. The ranks add up their gradients
+    over the network, so that each step is the one that a single process would take. In each step
+    they exchange a gradient as large as the network, which takes some milliseconds on a local
+    network. Several workers pay off for data that do not fit on one machine, and with large
+    minibatches.
 
-    The result does not depend on the number of workers beyond the order in which minibatches are
-    drawn: it differs from ``estimator.fit(X)`` as that of another seed.
+    The number of workers only changes the order in which minibatches are drawn. The result
+    therefore differs from that of ``estimator.fit(X)`` like the result of another seed.
 
-    Only rank 0, on the first worker, writes to ``checkpoint_dir``, which all workers that may
-    become the first must share to go on with ``resume=True``, after the loss of a worker for
-    example. There callbacks are called, on copies of them and with its part as X, and there the
-    lines of ``verbose`` are printed.
+    Rank 0, on the first worker, writes to ``checkpoint_dir``. To continue with ``resume=True``, for
+    example after the loss of a worker, all workers that may become the first must share this
+    folder. Copies of callbacks are called in rank 0, with its part as X, and the lines of
+    ``verbose`` are printed there.
 
     Parameters
     ----------
     estimator : LSTMAutoencoderTransformer
-        To fit. Its ``early_stopping``, ``checkpoint_dir``, ``resume`` and ``warm_start`` mean what
-        they mean in its ``fit``.
+        The transformer to fit. All parameters mean the same as in its ``fit``.
 
     X : array, DataFrame, list, or Dask array, DataFrame or bag
-        The sequences, as ``estimator.fit`` takes them. In an array of Dask a block has whole
-        sequences, in a bag each item is a sequence (T_i, F). Dask collections are never gathered:
-        a worker gets its part alone.
+        The sequences, as in ``estimator.fit``. A block of a Dask array must contain whole
+        sequences. Each item of a bag is a sequence (T_i, F). A Dask collection is never gathered:
+        each worker only receives its part.
 
     client : distributed.Client, default=None
-        The cluster; None: the current client.
+        Client of the cluster. If None, the current client.
 
     n_ranks : int, default=None
-        Ranks, at most one on each worker; None: one on each.
+        Number of ranks, at most one per worker. If None, one per worker.
 
     Returns
     -------
     estimator : LSTMAutoencoderTransformer
-        Fitted, and no different from one that was fitted in this process.
+        The same object, fitted as if in this process.
 
     Raises
     ------
     RuntimeError
-        If a rank was killed or lost, within seconds: the message names it.
+        If a rank was killed or lost. It is raised within seconds, and its message names the rank.
 
     ValueError
-        As ``estimator.fit``; a note tells the rank, since numbers of sequences in the message
-        count from the beginning of its part. The state of an earlier fit is kept.
+        As in ``estimator.fit``. Numbers of sequences in the message are counted in the part of one
+        rank; a note names that rank. The estimator is then as it was before the call.
 
     See Also
     --------
-    fit_rank : What each process does, for other launchers than Dask.
-    transform : Encode a Dask collection.
+    fit_rank : Fit as one of several processes, for other launchers than Dask.
+    transform : Encode the sequences of a Dask collection.
 
     Notes
     -----
-    Ranks listen on a free port of their machines without asking who calls. Use them within a
-    network that you trust, as Dask itself.
+    Ranks listen on a free port without authentication. Only use them in a network that you trust,
+    as with Dask itself.
 
     Examples
     --------

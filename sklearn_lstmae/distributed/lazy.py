@@ -1,34 +1,37 @@
 """Methods of fitted estimators on Dask collections: lazy, partition by partition."""
 
+from typing import Any
+
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from sklearn_lstmae.distributed.collections import whole_sequences
 from sklearn_lstmae.sequences.numbers import is_dask
 
 
-def transform(estimator, X):
+def transform(estimator: BaseEstimator, X: Any) -> Any:
     """Encode the sequences of a Dask collection, lazily.
 
     Parameters
     ----------
     estimator : LSTMAutoencoderTransformer, or another transformer or pipeline of sequences
-        Fitted. It travels to the workers, which do not need TensorFlow.
+        Fitted estimator. It is sent to the workers, which do not need TensorFlow.
 
     X : dask.array.Array, dask.dataframe.DataFrame or dask.bag.Bag
-        The sequences: an array of shape (N, T) or (N, T, F), windows of `sliding_windows` for
-        example; a DataFrame with a univariate sequence in each row; or a bag of sequences
-        (T_i, F). To find out what comes out, one sequence of zeros is encoded; of a bag, its first
-        sequence is computed.
+        The sequences: an array of shape (N, T) or (N, T, F), such as windows of `sliding_windows`;
+        a DataFrame with one univariate sequence per row; or a bag of sequences (T_i, F). To
+        determine the shape of the result, one sequence of zeros is encoded at once, or the first
+        sequence of a bag.
 
     Returns
     -------
     codes : dask.array.Array of shape (N, L) or dask.dataframe.DataFrame
-        A DataFrame of a DataFrame, with its index and with columns named by
-        ``get_feature_names_out``. An array otherwise, divided along the first axis as X.
+        The codes. They are a DataFrame if X is one, with its index and with columns named by
+        ``get_feature_names_out``, and otherwise an array with the partitions of X.
 
     See Also
     --------
-    fit : Fit a transformer on a Dask cluster.
+    fit : Fit one transformer on several workers of a Dask cluster.
 
     Examples
     --------
@@ -44,13 +47,13 @@ def transform(estimator, X):
     return _map(estimator, "transform", X)
 
 
-def predict(estimator, X):
-    """Predict classes, or outliers, of the sequences of a Dask collection, lazily.
+def predict(estimator: BaseEstimator, X: Any) -> Any:
+    """Predict classes or outliers among the sequences of a Dask collection, lazily.
 
     Parameters
     ----------
     estimator : LSTMAutoencoderClassifier or LSTMAutoencoderDetector
-        Fitted.
+        Fitted estimator.
 
     X : dask.array.Array, dask.dataframe.DataFrame or dask.bag.Bag
         The sequences, see `transform`.
@@ -58,18 +61,18 @@ def predict(estimator, X):
     Returns
     -------
     labels : dask.array.Array of shape (N,) or dask.dataframe.Series
-        A Series of a DataFrame, with its index.
+        The labels, as a Series with the same index if X is a DataFrame.
     """
     return _map(estimator, "predict", X)
 
 
-def predict_proba(estimator, X):
-    """Probabilities of classes for the sequences of a Dask collection, lazily.
+def predict_proba(estimator: BaseEstimator, X: Any) -> Any:
+    """Predict class probabilities of the sequences of a Dask collection, lazily.
 
     Parameters
     ----------
     estimator : LSTMAutoencoderClassifier
-        Fitted.
+        Fitted estimator.
 
     X : dask.array.Array, dask.dataframe.DataFrame or dask.bag.Bag
         The sequences, see `transform`.
@@ -77,18 +80,19 @@ def predict_proba(estimator, X):
     Returns
     -------
     probabilities : dask.array.Array of shape (N, G) or dask.dataframe.DataFrame
-        A DataFrame of a DataFrame, with its index and with the classes as columns.
+        The probabilities, as a DataFrame with the same index and with the classes as columns if X
+        is a DataFrame.
     """
     return _map(estimator, "predict_proba", X)
 
 
-def score_samples(estimator, X):
-    """Scores of the sequences of a Dask collection, lazily: the higher, the more normal.
+def score_samples(estimator: BaseEstimator, X: Any) -> Any:
+    """Return how normal each sequence of a Dask collection is, lazily.
 
     Parameters
     ----------
     estimator : LSTMAutoencoderDetector or LSTMAutoencoderTransformer
-        Fitted.
+        Fitted estimator.
 
     X : dask.array.Array, dask.dataframe.DataFrame or dask.bag.Bag
         The sequences, see `transform`.
@@ -96,7 +100,7 @@ def score_samples(estimator, X):
     Returns
     -------
     scores : dask.array.Array of shape (N,) or dask.dataframe.Series
-        A Series of a DataFrame, with its index.
+        The scores: the higher, the more normal. A Series with the same index if X is a DataFrame.
     """
     return _map(estimator, "score_samples", X)
 

@@ -1,5 +1,8 @@
 """One rank of a fit that several processes carry out together, whoever starts them."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from sklearn_lstmae.fitting.in_one_step import learning_aside
 from sklearn_lstmae.fitting.reports import CALLBACKS
 from sklearn_lstmae.training.shards import sharing
@@ -14,34 +17,38 @@ LOST = ("Aborted", "Cancelled", "DeadlineExceeded", "Internal", "Unavailable")
 
 
 class LostRankError(RuntimeError):
-    """A rank cannot go on, since another one has ended or cannot be reached."""
+    """A rank cannot continue, because another one has ended or cannot be reached."""
 
 
-def fit_rank(estimator, X, addresses, rank):
-    """Fit a transformer as one of several processes, each of which has a part of the sequences.
+def fit_rank(
+    estimator: LSTMAutoencoderTransformer, X: Any, addresses: Sequence[str], rank: int
+) -> LSTMAutoencoderTransformer:
+    """Fit a transformer as one of several processes, each with a part of the sequences.
 
-    `fit` starts such processes on a Dask cluster. Other launchers, such as Slurm, Ray or mpirun,
-    can start the same: every process calls this function with the same estimator and addresses,
-    its own number and its own part of X, and ends up with the same fitted estimator.
+    `fit` starts such processes, called ranks, on a Dask cluster. Use this function with another
+    launcher, such as Slurm, Ray or mpirun. Every process calls it with the same estimator and
+    addresses, with its own number and with its own part of X. All processes end with the same
+    fitted estimator.
 
-    Each minibatch of ``batch_size`` sequences has an equal share of those of each rank. The ranks
-    add up their gradients, and so take the steps of one process. They wait for one another at
-    each step: parts should be of about equal size.
+    Every rank contributes equally to a minibatch of ``batch_size`` sequences. The ranks add up
+    their gradients, so that each step is the one that a single process would take. They wait for
+    each other at each step, so the parts should have about the same size.
 
-    Only rank 0 writes to ``checkpoint_dir``, calls callbacks (with its part as X) and prints what
-    ``verbose`` asks for. An int or None as ``random_state`` of rank 0 is the seed of all.
+    Only rank 0 writes to ``checkpoint_dir``, calls callbacks (with its part as X) and prints the
+    lines of ``verbose``. The seed of all ranks is that of ``random_state`` in rank 0, if it is an
+    int or None.
 
     Parameters
     ----------
     estimator : LSTMAutoencoderTransformer
-        To fit; with ``warm_start=True`` the same fitted one in all processes.
+        The transformer to fit. With ``warm_start=True``, all processes need the same fitted one.
 
     X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
-        The sequences of this rank, at least one. X in all ranks are written alike.
+        The sequences of this rank, at least one. All ranks need the same layout.
 
     addresses : list of str
-        "host:port" of each rank, in the order of their numbers. A free port each; whoever can
-        reach it is trusted, so that it should not be open to other networks.
+        "host:port" of each rank, in the order of their numbers. The ports must be free. There is no
+        authentication, so they should not be reachable from other networks.
 
     rank : int
         Number of this process, from 0.
@@ -49,26 +56,26 @@ def fit_rank(estimator, X, addresses, rank):
     Returns
     -------
     estimator : LSTMAutoencoderTransformer
-        Fitted.
+        The same object, fitted.
 
     Raises
     ------
     RuntimeError
-        If TensorFlow was used in this process before.
+        If TensorFlow has been used in this process before.
 
     LostRankError
-        If another rank ended, within seconds.
+        If another rank has ended. It is raised within seconds.
 
     ValueError
-        As ``estimator.fit``, with numbers of sequences of this part.
+        As in ``estimator.fit``. Numbers of sequences in the message are counted in this part.
 
     See Also
     --------
-    fit : Start ranks on a Dask cluster.
+    fit : Fit one transformer on several workers of a Dask cluster.
 
     Examples
     --------
-    With Slurm, ``srun --ntasks-per-node=1 python train.py``, where train.py is:
+    With Slurm, run ``srun --ntasks-per-node=1 python train.py``. The file train.py contains:
 
     >>> import os
     >>> from sklearn_lstmae import LSTMAutoencoderTransformer, save

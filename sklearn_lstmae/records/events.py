@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,6 +10,9 @@ from sklearn_lstmae._sklearn import Interval, positive_int, validate_params
 from sklearn_lstmae.records.tables import Source, Table, is_pandas
 from sklearn_lstmae.records.times import as_times, has_frequency, is_gap
 from sklearn_lstmae.records.windows import WindowIndex
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @validate_params(
@@ -22,60 +26,75 @@ from sklearn_lstmae.records.windows import WindowIndex
     },
     prefer_skip_nested_validation=True,
 )
-def find_events(errors, threshold, *, feature_errors=None, max_gap=0, min_length=1, index=None):
-    """Find the stretches of a record whose errors are above a threshold.
+def find_events(
+    errors: Any,
+    threshold: float,
+    *,
+    feature_errors: Any = None,
+    max_gap: int = 0,
+    min_length: int = 1,
+    index: WindowIndex | None = None,
+) -> "pandas.DataFrame":
+    """Find the intervals of a record in which errors are above a threshold.
 
-    An event is a run of consecutive steps with an error above ``threshold``. It does not cross a
-    gap in the times of the record. Pass the ``index`` of `sliding_windows` if there are several
-    records. pandas is needed.
+    An event is a run of consecutive steps whose errors are above ``threshold``. It does not cross a
+    gap in the times of the record. If there are several records, pass the ``index`` of
+    `sliding_windows`. This needs pandas.
 
     Parameters
     ----------
     errors : Series or array of shape (S,), or list of them
-        Error of each step, the higher, the more abnormal, as `unwind` returns it for
-        ``errors(X, per="step")``. NaN, where there is none, is not above the threshold. A list has
-        the errors of several records.
+        Error of each step: the higher, the more abnormal. `unwind` returns it for
+        ``errors(X, per="step")``. NaN is not above the threshold. A list contains the errors of
+        several records.
 
     threshold : float
-        In units of ``errors``. A quantile of the errors of a normal record is a rate of false
-        alarms: with 0.99 one in a hundred normal steps is above it, and many events are single
-        steps, which ``min_length`` leaves out. With an infinite threshold, as a detector has if it
-        was calibrated on few sequences, there are no events.
+        Threshold in units of ``errors``. A quantile of the errors of a normal record determines the
+        rate of false alarms. With the 0.99 quantile, one in a hundred normal steps is above it.
+        Many of these false events are single steps, which ``min_length`` leaves out. With an
+        infinite threshold there are no events.
 
     feature_errors : DataFrame or array of shape (S, F), or list of them, default=None
-        Error of each step and feature, to name the worst feature of an event. The rows of a
-        pandas DataFrame are matched with those of a Series by their labels.
+        Error of each step and feature, from which the worst feature of an event is computed. The
+        rows of a pandas DataFrame are matched with those of a Series by their labels.
 
     max_gap : int, default=0
-        Events with at most ``max_gap`` steps between them are one, whatever the errors of these.
+        Events with at most ``max_gap`` steps between them are joined, whatever the errors of these
+        steps are.
 
     min_length : int, default=1
-        Events of fewer steps are left out.
+        Smallest number of steps of an event. Shorter ones are left out.
 
     index : WindowIndex, default=None
-        The index of `sliding_windows` for the windows that the errors come from. No event crosses
-        a group, a record or a gap of it. Without it an event ends at a gap in the time index of a
-        Series, and where numbers or times in the index turn back, as they do at the beginning of
-        another record.
+        The index that `sliding_windows` returned for the windows of the errors. No event crosses
+        one of its groups, records or gaps. If None, an event ends at a gap in the time index of a
+        Series. It also ends where numbers or times in that index decrease, because another record
+        begins there.
 
     Returns
     -------
     events : pandas.DataFrame
-        One row an event, in the order of the record, with the columns
+        One row per event, in the order of the record, with the columns
 
-        - "group", with several records: the group of the event, or the number of its record in a
-          list;
-        - "start", "end": its first and its last step, in the index of the Series, such as
-          times, or counted from 0 for an array;
-        - "peak", "peak_at": its largest error, and the step with that error;
-        - "worst_feature", with ``feature_errors``: the feature with the largest mean error within
-          it, by the name of its column, else its number.
+        - "group", if there are several records: the group of the event, or the number of its record
+          in a list;
+        - "start", "end": first and last step of the event, in the index of a Series (such as
+          times), or counted from 0 for an array;
+        - "peak", "peak_at": largest error of the event, and the step with that error;
+        - "worst_feature", with ``feature_errors``: feature with the largest mean error in the
+          event, as the name of its column, or as its number if it has no name.
 
     Raises
     ------
     ValueError
-        If ``errors`` has not one axis, is not of the record of ``index``, or cannot be told apart
-        by record without it; if ``feature_errors`` has not the same rows.
+        If ``errors`` does not have one axis, or does not fit the records of ``index``; if ``index``
+        is needed to separate records; if ``feature_errors`` has other rows than ``errors``.
+
+    See Also
+    --------
+    unwind : Map errors of windows back to the steps of the record.
+    ErrorDisplay : Draw errors along a record, with events.
+    LSTMAutoencoderDetector : Find outliers among whole sequences.
 
     Examples
     --------

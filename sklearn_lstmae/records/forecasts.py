@@ -1,6 +1,6 @@
 """Forecasts of windows -> a table with the times of the steps that were forecast."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,55 +9,59 @@ from sklearn_lstmae.records.tables import Source, read_records
 from sklearn_lstmae.records.times import as_times
 from sklearn_lstmae.records.windows import WindowIndex
 
+if TYPE_CHECKING:
+    import pandas
+
 
 @validate_params(
     {"forecast": ["array-like"], "index": [WindowIndex, list, tuple]},
     prefer_skip_nested_validation=True,
 )
-def label_forecast(forecast: Any, index: Any, *, freq: Any = None) -> Any:
-    """Make a table of forecasts, with the labels of the steps that were forecast.
+def label_forecast(forecast: Any, index: Any, *, freq: Any = None) -> "pandas.DataFrame":
+    """Make a table of forecasts, labeled with the times of the predicted steps.
 
-    The steps after a window have the labels of the record, as far as it goes, and those that
-    continue its index after its end or into a gap. pandas is needed.
+    Steps within the record have its labels. Steps after its end, or in a gap, have labels that
+    continue its index. This needs pandas.
 
     Parameters
     ----------
     forecast : array of shape (N, H, F), or list of N arrays of shape (H_i, F)
-        What ``LSTMAutoencoderTransformer.forecast`` returned for the windows.
+        Output of `LSTMAutoencoderTransformer.forecast` for the windows.
 
     index : WindowIndex, or list of N arrays, Series or DataFrames
-        The index of these windows, as `sliding_windows` returned it; ``index[rows]`` for some of
-        the windows. Or the sequences themselves, if a list was forecast.
+        The index of the windows, as `sliding_windows` returned it. For some of the windows, pass
+        ``index[rows]``. If X of ``forecast`` was a list, pass that list.
 
     freq : str or pandas offset, default=None
-        The step from one time to the next, such as "h" or "B", as in `pandas.date_range`. None:
-        the ``freq`` of the index, else the one that pandas infers from its times, gaps aside.
+        Distance between consecutive times, such as "h" or "B", as in `pandas.date_range`. If None,
+        the ``freq`` of the index, or the one that pandas infers from its times without gaps.
 
     Returns
     -------
     table : pandas.DataFrame
-        One row a step, window after window, with the features as columns: by name, if the record
-        has names. The levels of its index are
+        One row per predicted step, window after window, with one column per feature, by name if the
+        record has names. The levels of its index are
 
-        - "group", with several records: the group of the window, or the number of its record in a
-          list;
-        - "origin": the last step of the window, from which the forecast starts;
-        - the step that was forecast, under the name of the index of the record, else as "step".
+        - "group", if there are several records: the group of the window, or the number of its
+          record in a list;
+        - "origin": the last step of the window, after which the forecast starts;
+        - the predicted step, named like the index of the record, or "step".
 
-        Steps are labelled like the record: by times (those of other makes, such as Arrow types, as
-        pandas' own) or numbers, and counted from 0 in records without an index.
+        Steps have labels like those of the record: numbers, times (Arrow types and others become
+        those of pandas), or a count from 0 if the record has no index.
         ``table.droplevel("origin")`` continues a single record.
 
     Raises
     ------
     ValueError
-        If there are not as many forecasts as windows; if labels after the end of a record are
-        needed and its index cannot be continued.
+        If the number of forecasts is not that of windows; if the index of a record cannot be
+        continued after its end.
 
     See Also
     --------
-    sliding_windows : Cut a record into windows.
-    unwind : Values of the steps in windows, back on the record.
+    LSTMAutoencoderTransformer.forecast : Predict the steps that follow each sequence.
+    sliding_windows : Cut a long record into windows.
+    unwind : Map values of windows back to the steps of the record.
 
     Examples
     --------

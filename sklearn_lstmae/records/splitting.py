@@ -13,19 +13,22 @@ from sklearn_lstmae.records.windows import WindowIndex
 
 @dataclass(frozen=True)
 class WindowSplit:
-    """Cross-validator for windows: no step is in a training window and in a test window.
+    """Cross-validator for windows that never puts a step in both training and test windows.
 
-    Windows of one record are split into consecutive blocks of about equal size, and windows that
-    overlap the test block are left out of the training windows. Windows of several records are
-    split by record: windows with one value of the group column, or of one item of a list, are
-    never on both sides.
-    Each window is tested once. Training windows lie before and after the test windows.
+    The windows of one record are split into consecutive blocks of about equal size. Each block is
+    the test set once. The training set consists of windows before and after it; windows that
+    overlap it are left out.
+
+    The windows of several records are split by record. Windows that share a value of the group
+    column, or come from the same item of a list, are never on both sides.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
     index : WindowIndex
-        Index of the windows that will be split. With ``dataclasses.replace(index, groups=None)``
-        several records are split in time.
+        Index of the windows to split. With ``dataclasses.replace(index, groups=None)``, several
+        records are split in time instead.
 
     n_splits : int, default=5
         Number of folds, at least 2.
@@ -34,6 +37,10 @@ class WindowSplit:
     ------
     ValueError
         If there are fewer windows, or records, than folds.
+
+    See Also
+    --------
+    sliding_windows : Cut a long record into windows.
 
     Examples
     --------
@@ -68,18 +75,29 @@ class WindowSplit:
             )
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return the number of folds; all arguments are ignored."""
+        """Return the number of folds.
+
+        Parameters
+        ----------
+        X, y, groups : Ignored
+            Not used, present here for API consistency by convention.
+
+        Returns
+        -------
+        n_splits : int
+            Number of folds.
+        """
         return self.n_splits
 
     def split(
         self, X: Any = None, y: Any = None, groups: Any = None
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the rows of each fold.
+        """Generate indices to split windows into training and test set.
 
         Parameters
         ----------
         X : array of shape (N, T, F), default=None
-            The windows of the index; only their number is used.
+            The windows of the index. Only their number is used.
 
         y, groups : Ignored
             Not used, present here for API consistency by convention.
@@ -92,7 +110,7 @@ class WindowSplit:
         Raises
         ------
         ValueError
-            If X is not as long as the index, or if no training window is left.
+            If X does not have as many windows as the index, or if no training window is left.
         """
         if X is not None and num_samples(X) != len(self.index):
             raise ValueError(

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from sklearn_lstmae._sklearn import StrOptions, positive_int, validate_params
@@ -26,30 +27,36 @@ durations = [str, timedelta, np.timedelta64]
 class WindowIndex:
     """Positions of windows in their records, as `sliding_windows` returns them.
 
-    ``len(index)`` is the number of windows, and ``index[rows]`` the
-    index of some of them, where rows is a slice, a mask or an array of row numbers.
+    ``len(index)`` is the number of windows. ``index[rows]`` is the index of some of them, where
+    rows is a slice, a mask or an array of row numbers.
+
+    .. versionadded:: 0.1
 
     Attributes
     ----------
     length : int
-        Steps T of each window.
+        Number of steps T of each window.
 
     starts : ndarray of shape (N,), int
-        First step of each window, from 0, counted in its record.
+        First step of each window in its record, from 0.
 
     records : ndarray of shape (N,), int
-        Number of the record, from 0, that each window was cut from.
+        Number of the record from which each window was cut, from 0.
 
     groups : ndarray of shape (N,) or None
-        `WindowSplit` keeps windows of one group together. A group is a value of the group column
-        or the number of a record in a list. None for a single record.
+        Group of each window: a value of the group column, or the number of the record in a list.
+        `WindowSplit` keeps the windows of a group together. None for a single record.
 
     source : Source
         Lengths, indexes, gaps and column names of the records, for `unwind` and `find_events`.
 
     feature_names : list of F str or None
-        Names of the columns of the record. The windows, an array, have none: pass these as
+        Names of the columns of the record. Windows are an array, which has no names: pass these as
         ``feature_names`` to `LSTMAutoencoderDetector.explain` and to displays.
+
+    See Also
+    --------
+    sliding_windows : Cut a long record into windows.
     """
 
     length: int
@@ -98,61 +105,62 @@ class WindowIndex:
 )
 def sliding_windows(
     record: Any,
-    length: int | str | timedelta,
-    stride: int | str | timedelta = 1,
+    length: int | str | timedelta | np.timedelta64,
+    stride: int | str | timedelta | np.timedelta64 = 1,
     *,
     group: Any = None,
-    max_gap: str | timedelta | None = "auto",
-    short: str = "error",
+    max_gap: str | timedelta | np.timedelta64 | None = "auto",
+    short: Literal["error", "drop"] = "error",
 ) -> tuple[np.ndarray, WindowIndex]:
     """Cut a long record into windows of equal length.
 
     The last window ends where the record ends, even if it then begins less than ``stride`` steps
-    after the one before.
+    after the previous one.
 
     Parameters
     ----------
     record : array, Series or DataFrame of shape (S,) or (S, F), or list of them
-        One record of S steps, or several of their own length with the same features. Numbers, NaN
-        included. Series and DataFrames are those of pandas or polars.
+        One record of S steps, or several, whose lengths may differ, with the same features. Values
+        are numbers or NaN. Series and DataFrames may be those of pandas or polars.
 
-        A record with times in its index (time stamps, dates, durations or periods, also as Arrow
-        types or objects) is cut at its gaps, which no window bridges: see ``max_gap``. Labels of
-        any other index are not times: all rows follow each other. Strings that look like times
-        are labels, with a warning.
+        If the index of a record contains times (time stamps, dates, durations or periods, also as
+        Arrow types or objects), no window crosses a gap between them: see ``max_gap``. Labels of
+        any other index are not times: all rows follow each other. Strings that look like times are
+        labels, with a warning.
 
     length : int, str or timedelta
-        Steps T of a window, or its duration, such as "24h". A duration needs an index of times
-        that are regular, gaps aside.
+        Number of steps T of a window, or its duration, such as "24h". A duration needs an index
+        with regular times; gaps are allowed.
 
     stride : int, str or timedelta, default=1
-        Steps, or the duration, from the beginning of a window to that of the next.
+        Number of steps, or duration, from the beginning of a window to the beginning of the next.
 
     group : label, or array of shape (S,), default=None
-        Column of a DataFrame, or level of the index of a pandas object, with the record (machine,
-        person) of each row; or an array or Series of these values. Rows of a record keep their
-        order and need not be neighbors. The column is not a feature, also if it is passed as
-        a Series.
+        Column of a DataFrame, or level of the index of a pandas object, that contains the record
+        (machine, person) of each row; or an array or Series of these values. The rows of a record
+        keep their order and need not be adjacent. The column is not a feature, even if it is passed
+        as a Series.
 
     max_gap : str, timedelta or None, default="auto"
-        The longest difference between neighboring times that is no gap, such as "5min". "auto":
+        Longest difference between consecutive times that is not a gap, such as "5min". "auto" is
         1.5 times the median difference; an index with a ``freq`` that is not a PeriodIndex has no
-        gaps. None: rows follow each other whatever the times are, as trading days do.
+        gaps. If None, there are no gaps, whatever the times are, as for trading days.
 
     short : {"error", "drop"}, default="error"
-        A record, or a piece of one between gaps, with fewer steps than ``length`` is an error, or
-        it is left out and has no windows.
+        Whether a record, or a piece of one between gaps, with fewer steps than ``length`` raises an
+        error or is left out.
 
     Returns
     -------
     windows : ndarray of shape (N, T, F)
-        In the dtype of the record; F is 1 for a record of shape (S,). One record without gaps is
-        not copied but viewed, read-only, where ``stride`` divides S - T, as 1 does; a memory map
-        too. Otherwise the windows are a copy, about T / ``stride`` times as large as the record.
+        The windows, in the dtype of the record. F is 1 for a record of shape (S,). If ``stride``
+        divides S - T, as 1 always does, the windows of one record without gaps are a read-only view
+        of it, even of a memory map. Otherwise they are a copy, about T / ``stride`` times as large
+        as the record.
 
     index : WindowIndex
-        Positions of the windows, for `unwind`, `find_events` and `WindowSplit`. Windows have no
-        column names; ``index.feature_names`` keeps those of the record.
+        Positions of the windows, for `unwind`, `find_events` and `WindowSplit`. It also contains
+        the column names of the record, ``index.feature_names``, because windows have none.
 
     Raises
     ------
@@ -161,24 +169,26 @@ def sliding_windows(
         column holds times or categories.
     ValueError
         If a record, or a piece of one between two gaps, is shorter than ``length``; if its times
-        do not increase (unless ``max_gap`` is None); if it is not numbers.
+        do not increase (unless ``max_gap`` is None); if its values are not numbers.
 
     Warns
     -----
     UserWarning
-        If the index has strings that look like times.
+        If the index contains strings that look like times.
 
     See Also
     --------
-    unwind : The way back from windows to the record.
+    unwind : Map values of windows back to the steps of the record.
+    WindowSplit : Cross-validation without steps on both sides.
+    find_events : Turn errors along a record into intervals.
 
     Notes
     -----
-    Labels of steps become labels of windows, and back, as follows::
+    The following lines turn labels of steps into labels of windows, and back::
 
         label_windows, index = sliding_windows(labels, length, stride)  # (N, T, 1)
-        y = label_windows.any(axis=(1, 2))  # (N,): does the window have a labelled step?
-        labels = unwind(y, index) > 0  # (S,): is the step in a labelled window?
+        y = label_windows.any(axis=(1, 2))  # (N,): does the window have a labeled step?
+        labels = unwind(y, index) > 0  # (S,): is the step in a labeled window?
 
     Examples
     --------
@@ -212,34 +222,36 @@ def sliding_windows(
     {"index": [WindowIndex], "per": [StrOptions({"step", "window"}), None]},
     prefer_skip_nested_validation=True,
 )
-def unwind(values: Any, index: WindowIndex, *, per: str | None = None) -> Any:
-    """Average values of windows at the steps of the record.
+def unwind(
+    values: npt.ArrayLike, index: WindowIndex, *, per: Literal["step", "window"] | None = None
+) -> Any:
+    """Map values of windows back to the steps of the record, as means over the windows.
 
     Parameters
     ----------
     values : array of shape (N, T), (N, T, F), (N,) or (N, L)
-        Values of each step of each window (errors, reconstructions), or of each window (scores,
-        labels, codes). NaN is no value.
+        One value or row per step of each window (errors, reconstructions), or per window (scores,
+        labels, codes). NaN is left out of means.
 
     index : WindowIndex
-        The index of these windows, as `sliding_windows` returned it; ``index[rows]`` for some of
-        the windows.
+        The index of the windows, as `sliding_windows` returned it. For some of the windows, pass
+        ``index[rows]``.
 
     per : {"step", "window"}, default=None
-        Content of a row: "step" for (N, T) and (N, T, F), "window" for (N,) and (N, L). None is
-        "window" for one axis and "step" for more, so codes (N, L) need ``per="window"``. It is
-        required for values of shape (N, T) in float32, the type of codes.
+        What values belong to: "step" for (N, T) and (N, T, F), "window" for (N,) and (N, L). If
+        None, "window" for one axis and "step" for more, so that codes (N, L) need
+        ``per="window"``. Values of shape (N, T) in float32, the type of codes, require it.
 
     Returns
     -------
     values : ndarray, Series or DataFrame of shape (S,) or (S, K), float64, or list of them
-        The mean, at each step, of the windows that have a value there; NaN where there is none.
-        The result has the type of the record: an ndarray for an array, and a Series or DataFrame,
-        of pandas on the same index or of polars, for a Series or DataFrame. It is a list for a
-        list. With a group it has the same rows in the same order, without the group's column.
+        The mean, at each step, over the windows that have a value there; NaN if there is none.
+        The type is that of the record: an ndarray for an array, a Series or DataFrame (of pandas,
+        with the same index, or of polars) for a Series or DataFrame, a list for a list. With a
+        ``group``, rows and their order are those of the record, without the group's column.
 
-        ``unwind(*sliding_windows(record, length, stride))`` is the record, up to rounding, if
-        ``stride`` is at most ``length``, and exactly where no windows overlap.
+        ``unwind(*sliding_windows(record, length, stride))`` equals the record up to rounding if
+        ``stride`` is at most ``length``, and exactly at steps that only one window covers.
 
     Raises
     ------
@@ -248,7 +260,7 @@ def unwind(values: Any, index: WindowIndex, *, per: str | None = None) -> Any:
 
     See Also
     --------
-    sliding_windows : Cut a record into windows; with an example.
+    sliding_windows : Cut a long record into windows; with an example.
     """
     values = np.asarray(values)
     if values.dtype.kind not in "biuf":

@@ -11,8 +11,11 @@ tensor.
 import json
 import warnings
 from dataclasses import replace as copy_with
+from os import PathLike
+from typing import BinaryIO, Literal
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -38,62 +41,67 @@ FLOAT32_RANGE = (-np.float64(FLOAT32_MAX), np.float64(FLOAT32_MAX))
 SMALL_DEVIATION = 1e-5
 
 
-def export_onnx(estimator, path, part="encoder"):
-    """Write what a fitted estimator of this package computes to an ONNX file.
+def export_onnx(
+    estimator: BaseEstimator,
+    path: str | PathLike[str] | BinaryIO,
+    part: Literal["encoder", "autoencoder"] = "encoder",
+) -> None:
+    """Write what a fitted estimator computes to an ONNX file.
 
-    The file runs with any runtime of ONNX (opset 17) and needs nothing else. Scaling is inside,
-    unlike in `~LSTMAutoencoderTransformer.to_keras`: values are in original units.
+    Any ONNX runtime (opset 17) can run the file, which needs nothing else. Unlike in
+    `~LSTMAutoencoderTransformer.to_keras`, scaling is part of the model: values are in original
+    units.
 
-    The file has two inputs, both of which a runtime needs: "x" (n, T, F), float32, and "mask"
-    (n, T), bool, which is true for real steps and false for padding on the right; there it does not
-    matter what x holds. For sequences of one length it is ``np.ones(x.shape[:2], dtype=bool)``. n
-    and T are free, but at least 1. X of shape (N, T) is an x of shape (n, T, 1). With
-    ``missing="mask"`` a missing value is NaN in x, and true in the mask. Outputs are float32; those
-    of a sequence that the estimator would refuse (other NaN, an infinity, nothing observed, too few
-    steps for a ``horizon``) are NaN.
+    The model has two inputs, and both are required:
+
+    - "x" (n, T, F), float32: the sequences. X of shape (N, T) is an x of shape (n, T, 1). With
+      ``missing="mask"``, a missing value is NaN.
+    - "mask" (n, T), bool: true for real steps, missing values included, and false for padding on
+      the right, where the values of x have no effect. For sequences of equal length it is
+      ``np.ones(x.shape[:2], dtype=bool)``.
+
+    n and T may have any value of at least 1. Outputs are float32. They are NaN for a sequence that
+    the estimator would refuse: one with another NaN, with an infinity, without an observed value,
+    or with too few steps for a ``horizon``.
 
     Parameters
     ----------
     estimator : LSTMAutoencoderTransformer, LSTMAutoencoderClassifier or LSTMAutoencoderDetector
-        A fitted one, or a ``FrozenEstimator`` around one. Of a transformer ``part`` is written.
-        The outputs of the others are
+        Fitted estimator, or a ``FrozenEstimator`` around one. ``part`` determines the outputs of a
+        transformer. The outputs of the others are
 
-        - of a classifier: "probabilities" (n, G), what ``predict_proba`` returns. The names of the
-          classes, in the order of its columns, are the entry "classes" of the file's metadata, as a
-          JSON list;
-        - of a detector: "score" (n,), what ``score_samples`` returns, "threshold" (), its
-          ``offset_``, and "decision" (n,), the difference of the two as ``decision_function``
-          returns it: below 0 for outliers, NaN where a sequence cannot be judged. P-values are not
-          in the file.
+        - of a classifier: "probabilities" (n, G), as ``predict_proba`` returns them. The metadata
+          of the file contains the names of the classes, in the order of the columns, as a JSON list
+          under "classes";
+        - of a detector: "score" (n,), as ``score_samples`` returns it; "threshold" (), which is
+          ``offset_``; and "decision" (n,), as ``decision_function`` returns it: below 0 for
+          outliers, NaN for a sequence that cannot be judged. P-values are not included.
 
     path : str, path-like or binary file object
-        A file there is replaced when the new one is safely on the disk; until then it stays as
-        it is, whatever happens. A file object, such as `io.BytesIO`, is written to from its
-        position on, and stays open.
+        Where to write. An existing file is replaced only when the new one is safely on disk; after
+        any failure it is unchanged. A file object, such as `io.BytesIO`, is written to from its
+        position, and stays open.
 
     part : {"encoder", "autoencoder"}, default="encoder"
-        Only used with a transformer: what comes out.
+        Outputs of the file. Only used with a transformer.
 
-        - "encoder": "code" (n, L), what ``transform`` returns;
-        - "autoencoder": "reconstruction" (n, T, F), what ``reconstruct`` returns, and "prediction",
-          those of the two for which there is a decoder. The prediction is, with a ``horizon``, the
-          ``forecast`` (n, H, F), else steps 2 to T (n, T - 1, F), as
-          ``reconstruct(X, task="predict")`` returns them, and needs a T of at least 2. Padding is
-          NaN.
+        - "encoder": "code" (n, L), as ``transform`` returns it.
+        - "autoencoder": "reconstruction" (n, T, F), as ``reconstruct`` returns it, and
+          "prediction", as far as there is a decoder for each. With a ``horizon``, the prediction is
+          the ``forecast`` (n, H, F). Otherwise it is steps 2 to T (n, T - 1, F), as
+          ``reconstruct(X, task="predict")`` returns them, and T must be at least 2. Padding is NaN.
 
     Warns
     -----
     UserWarning
-        If a feature deviates from its mean so little that float32, which x is, loses its digits:
-        by less than 1e-5 of the mean. Then fit on values from which a level was subtracted, and
-        subtract it from x too.
+        If the deviation of a feature is less than 1e-5 of its mean, so that float32, the type of x,
+        loses digits. Subtract a constant from this feature before `fit`, and from x.
 
     Raises
     ------
     TypeError
-        If ``estimator`` is of another class. Of a pipeline only the step that is of this package
-        can be exported: what its other steps do, such as a scaler or a classifier, would not be in
-        the file.
+        If ``estimator`` is of another class. Of a pipeline, export the step of this package. The
+        other steps, such as a scaler or a classifier, cannot be written to the file.
 
     ValueError
         If ``part`` is unknown, or not the default for a classifier or a detector.
@@ -102,17 +110,18 @@ def export_onnx(estimator, path, part="encoder"):
         If onnx is not installed.
 
     OSError
-        If the file cannot be written, a full disk included.
+        If the file cannot be written, for example because the disk is full.
 
     See Also
     --------
-    LSTMAutoencoderTransformer.to_keras : The same for Keras, to be trained further.
+    LSTMAutoencoderTransformer.to_keras : Build a Keras model, which can be trained further.
+    save : Save an estimator to a file that `load` reads.
 
     Notes
     -----
-    Outputs are those of the estimator for x, a float32 array, to about 1e-5. That is tested with
-    onnxruntime. A runtime must know LSTM's input ``sequence_lens`` if lengths differ, which the
-    reference evaluator of the onnx package ignores.
+    Outputs agree with those of the estimator for the same float32 array to about 1e-5, as tested
+    with onnxruntime. If lengths differ, the runtime must support the input ``sequence_lens`` of
+    LSTM, which the reference evaluator of the onnx package ignores.
 
     Examples
     --------

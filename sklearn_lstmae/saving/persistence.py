@@ -4,6 +4,9 @@
 one may have, and `_file_container` is the file.
 """
 
+from os import PathLike
+from typing import Any, BinaryIO
+
 from sklearn.base import BaseEstimator
 
 from sklearn_lstmae import _file_container as container
@@ -14,47 +17,47 @@ from sklearn_lstmae.saving.codec import Reader, Writer
 KIND = "estimator"
 
 
-def save(estimator, path):
-    """Save an estimator to a file, fitted or not, that `load` opens.
+def save(estimator: BaseEstimator, path: str | PathLike[str] | BinaryIO) -> None:
+    """Save a fitted or unfitted estimator to a file that `load` reads.
 
-    Unlike a pickle, the file runs no code when it is loaded, is checked against damage, and opens
-    in later versions of this package too.
+    Unlike a pickle, the file runs no code when it is loaded, is checked for damage, and can be read
+    by later versions of this package.
 
     Parameters
     ----------
     estimator : estimator
-        One of this package, a ``FrozenEstimator`` around one or a ``Pipeline`` of such. Estimators
-        of scikit-learn in it, and a ``RandomState``, are stored by skops
+        An estimator of this package, a ``FrozenEstimator`` around one or a ``Pipeline`` with one.
+        Its steps of scikit-learn, and a ``RandomState``, are stored by skops
         (``pip install sklearn-lstmae[persist]``). Instead of a search, save its
-        ``best_estimator_``. Callbacks and splitters are not saved: remove them first, with
-        ``set_callbacks()``, and with ``set_params(cv=5)``, which changes nothing after ``fit``.
+        ``best_estimator_``. Callbacks and splitters cannot be saved. Remove them first, with
+        ``set_callbacks()`` and with ``set_params(cv=5)``, which has no effect after ``fit``.
 
     path : str, path-like or binary file object
-        An existing file is replaced when the new one is safely on the disk and was read back;
-        until then it stays as it is, whatever happens. A file object, such as `io.BytesIO` or one
-        of ``open(path, "wb")``, is written to from its position on, and stays open; it may be one
-        that cannot seek, such as a pipe.
+        Where to save. An existing file is replaced only when the new one is safely on disk and has
+        been read back; after any failure it is unchanged. A file object, such as `io.BytesIO` or
+        ``open(path, "wb")``, is written to from its position, and stays open. It need not be
+        seekable: it may be a pipe.
 
     Raises
     ------
     TypeError
-        If ``estimator`` is not an estimator, or ``path`` a file object of text.
+        If ``estimator`` is not an estimator, or if ``path`` is a text file object.
 
     ValueError
-        If it holds something that would not load again: an object of a class that skops does not
-        trust by default, an attribute or a value that no fit makes, such as weights that are not
-        finite, or attributes that contradict each other.
-        Nothing is written then.
+        If the estimator could not be loaded again: it contains an object of a class that skops does
+        not trust by default, an attribute or a value that no fit makes, such as weights that are
+        not finite, or attributes that contradict each other. Nothing is written.
 
     ImportError
         If skops is needed and not installed.
 
     OSError
-        If the file cannot be written, a full disk included.
+        If the file cannot be written, for example because the disk is full.
 
     See Also
     --------
-    load : Load the estimator again.
+    load : Load an estimator that `save` wrote.
+    export_onnx : Write a file that runs without Python.
 
     Examples
     --------
@@ -72,33 +75,33 @@ def save(estimator, path):
     container.write(path, KIND, writer.arrays, content, check=_decode)
 
 
-def load(path):
+def load(path: str | PathLike[str] | BinaryIO) -> Any:
     """Load an estimator that `save` wrote.
 
-    The file decides neither which modules are imported nor which functions run. Estimators of this
-    package are checked part by part before memory is allocated, and must be as a fit makes them. Of
-    what skops stores, sizes and classes are checked, which must be of this package or trusted by
-    skops, and estimators of this package within it.
+    The file determines neither which modules are imported nor which functions run. Every part of an
+    estimator of this package is checked before memory is allocated, and must be as a fit makes it.
+    Parts that skops stores are checked for their sizes and classes. Their classes must belong to
+    this package or be trusted by skops.
 
     Parameters
     ----------
     path : str, path-like or binary file object
-        The file. A file object is read from its position to its end, and stays open; one that
-        cannot seek, such as a pipe or a download, is read into memory first.
+        The file. A file object is read from its position to its end, and stays open. If it is not
+        seekable, such as a pipe or a download, it is first read into memory.
 
     Returns
     -------
     estimator : estimator
-        Equal to the saved one; on the same machine its results are the same to the bit.
+        Equal to the saved estimator. On the same machine, its results are identical, bit for bit.
 
     Raises
     ------
     TypeError
-        If ``path`` is a file object of text.
+        If ``path`` is a text file object.
 
     ValueError
-        If the file is truncated, corrupted, of a newer format or of another program, or
-        if it does not describe an estimator, naming the field.
+        If the file is truncated or damaged, has a newer format or comes from another program; if it
+        does not describe an estimator, in which case the message names the field.
 
     ImportError
         If skops is needed and not installed.
@@ -108,7 +111,7 @@ def load(path):
 
     See Also
     --------
-    save : Save an estimator.
+    save : Save an estimator to a file.
     """
     arrays, content = container.read(path, KIND, check=_decode)
     with container.errors_name(path):
