@@ -6,7 +6,7 @@ All of them exist from scikit-learn 1.7 on, the oldest version that is supported
 
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -49,12 +49,18 @@ from sklearn.utils.validation import _is_fitted as is_fitted
 # `len` for whatever has rows, with scikit-learn's error for anything else.
 from sklearn.utils.validation import _num_samples as num_samples
 
-# scikit-learn has no types: its decorators would hide those of what they decorate.
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_MakeDecorator = Callable[..., Callable[[_Function], _Function]]
-available_if: _MakeDecorator = _available_if
-fit_context: _MakeDecorator = _fit_context
-validate_params: _MakeDecorator = _validate_params
+
+
+class _KeepsTypes(Protocol):
+    """A decorator of scikit-learn, which has no types, and would hide those of a function."""
+
+    def __call__(self, function: _Function, /) -> _Function: ...
+
+
+available_if: Callable[..., _KeepsTypes] = _available_if
+fit_context: Callable[..., _KeepsTypes] = _fit_context
+validate_params: Callable[..., _KeepsTypes] = _validate_params
 
 # Constraints that several modules share.
 positive_int = Interval(Integral, 1, None, closed="left")
