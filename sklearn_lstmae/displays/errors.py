@@ -1,6 +1,6 @@
 """ErrorDisplay: errors along a record."""
 
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from sklearn_lstmae.displays._drawing import (
 from sklearn_lstmae.records.tables import is_pandas
 from sklearn_lstmae.records.times import as_times, warn_of_strings
 from sklearn_lstmae.records.windows import WindowIndex, sliding_windows, unwind
+
+# What the errors that are drawn belong to.
+Per = Literal["step", "window"]
 
 
 class ErrorDisplay:
@@ -86,7 +89,7 @@ class ErrorDisplay:
         length: int,
         *,
         stride: int = 1,
-        per: Literal["step", "window"] = "step",
+        per: Per = "step",
         threshold: float | None = None,
         intervals: Any = None,
         ax: Any = None,
@@ -136,8 +139,8 @@ class ErrorDisplay:
                 f"record is a {type(record).__name__}: pass one record, an array, Series or "
                 "DataFrame, and make a display for each."
             )
-        if per not in ["step", "window"]:
-            raise ValueError(f"per={per!r} is not one of ['step', 'window'].")
+        if per not in get_args(Per):
+            raise ValueError(f"per={per!r} is not one of {list(get_args(Per))}.")
         check_has(estimator, "errors" if per == "step" else "score_samples")
         windows, index = sliding_windows(record, length, stride)
         if per == "step":

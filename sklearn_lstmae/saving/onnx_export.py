@@ -12,7 +12,7 @@ import json
 import warnings
 from dataclasses import replace as copy_with
 from os import PathLike
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, get_args
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -37,6 +37,9 @@ from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 OPSET, IR_VERSION = 17, 8
 FLOAT32_RANGE = (-np.float64(FLOAT32_MAX), np.float64(FLOAT32_MAX))
 
+# What a transformer can be exported as.
+Part = Literal["encoder", "autoencoder"]
+
 # Deviation, as a share of the mean, below which codes are off by some 0.01 and more.
 SMALL_DEVIATION = 1e-5
 
@@ -44,7 +47,7 @@ SMALL_DEVIATION = 1e-5
 def export_onnx(
     estimator: BaseEstimator,
     path: str | PathLike[str] | BinaryIO,
-    part: Literal["encoder", "autoencoder"] = "encoder",
+    part: Part = "encoder",
 ) -> None:
     """Write what a fitted estimator computes to an ONNX file.
 
@@ -183,8 +186,8 @@ def _check_exportable(estimator, part):
     """Raise unless this part of this estimator can be exported."""
     if not isinstance(estimator, tuple(OUTPUTS)):
         raise TypeError(_what_to_export(estimator))
-    if part not in ["encoder", "autoencoder"]:  # a list, since part may be unhashable
-        raise ValueError(f"part={part!r} is not one of ['encoder', 'autoencoder'].")
+    if part not in get_args(Part):
+        raise ValueError(f"part={part!r} is not one of {list(get_args(Part))}.")
     if part != "encoder" and not isinstance(estimator, LSTMAutoencoderTransformer):
         raise ValueError(
             f"part={part!r} is of a transformer only, and a {type(estimator).__name__} has one set "
