@@ -360,8 +360,8 @@ class LSTMAutoencoderDetector(
         if unjudged.size:
             warnings.warn(
                 f"{unjudged.size} of {len(decision)} sequences cannot be judged, the first of them "
-                f"sequence {unjudged[0]}, since all that the decoder should say is missing: "
-                "predict says 1, and decision_function NaN.",
+                f"sequence {unjudged[0]}, because all values that the decoder should output are "
+                "missing: predict returns 1, and decision_function NaN.",
                 UserWarning,
                 stacklevel=3,  # past the function that takes the snapshot
             )

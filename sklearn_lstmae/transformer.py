@@ -58,7 +58,7 @@ class LSTMAutoencoderTransformer(
     code alone. `fit` trains both together to reconstruct its sequences. `transform` returns the
     codes, so that everything in scikit-learn that works on vectors works on sequences.
 
-    Sequences may be univariate or multivariate, and of equal or unequal length. ``X`` is one of
+    Sequences may be univariate or multivariate, and of equal or unequal length. ``X`` is one of:
 
     - array or DataFrame of shape (N, T): N univariate sequences, one per row;
     - array of shape (N, T, F): N sequences of T steps with F features;
@@ -66,7 +66,8 @@ class LSTMAutoencoderTransformer(
       length.
 
     An array may also be a memory map, or a store that is read on demand: a dataset of h5py, an
-    array of zarr, xarray or Dask. It is read in blocks and need not fit into memory.
+    array of zarr, xarray or Dask, or a DataFrame of Dask. It is read in blocks and need not fit
+    into memory.
 
     The parameters are listed in five groups. The five in bold decide most results:
 
@@ -89,8 +90,9 @@ class LSTMAutoencoderTransformer(
     patch_size : int or "auto", default="auto"
         Number of consecutive steps P that are joined to one frame. The network reads and outputs
         one frame at a time, so that longer frames make long sequences cheaper and easier to learn.
-        "auto" is 1 if the longest sequence of `fit` has up to about 48 steps, and about 1/32 of its
-        length otherwise. Lengths, masks and errors are always per step.
+        "auto" is 1 if the longest sequence in `fit` has up to about 48 steps, and about 1/32 of its
+        length otherwise; a divisor of ``horizon`` is preferred. Lengths, masks and errors are
+        always per step.
 
     hidden_units : tuple of int, default=(64,)
         Widths of the LSTM layers of the encoder, first to last. The decoder mirrors them.
@@ -106,7 +108,7 @@ class LSTMAutoencoderTransformer(
           The code is its last hidden state, its last cell state, or both (2 L columns). The decoder
           then begins with an LSTM layer of ``latent_dim`` units.
 
-        Most tutorials use ``bottleneck="hidden"`` with ``hidden_units=()``,
+        The network of most tutorials has ``bottleneck="hidden"``, ``hidden_units=()``,
         ``decoder_start="input"``, ``time_encoding=False``, ``reverse_target=False`` and
         ``summary_weight=0``.
 
