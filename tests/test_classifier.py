@@ -487,8 +487,8 @@ def test_what_is_no_class_of_each_sequence_is_refused(y, message, no_training):
     [
         (CUBE, CUBE[:, :, :1], "X has 1 features, but LSTMAutoencoderClassifier is expecting 2"),
         (TABLE, TABLE[:, :5], "X has 5 features, but LSTMAutoencoderClassifier is expecting 7"),
-        (CUBE, CUBE[:, :5], r"\(3d with 7 timesteps; 3d with 5 timesteps\), so that they cannot"),
-        (CUBE, RAGGED, r"X and X_unlabeled are written differently \(3d with 7 timesteps; list\)"),
+        (CUBE, CUBE[:, :5], r"\(3d with 7 timesteps; 3d with 5 timesteps\), so they cannot"),
+        (CUBE, RAGGED, r"X and X_unlabeled have different layouts \(3d with 7 timesteps; list\)"),
         (RAGGED, CUBE, r"\(list; 3d with 7 timesteps\)"),
         (CUBE, [], r"0 sample\(s\)"),
         (LAYOUTS["frame"], LAYOUTS["frame"][list("gfedcba")], "must be in the same order"),
@@ -533,9 +533,7 @@ def test_too_few_sequences_to_validate_on_are_named(no_training):
         ValueError, match=r"early_stopping=True .* at least two .* number 1 of y, .* has 1"
     ):
         make(early_stopping=True).fit(CUBE[:11], Y[:11])
-    message = (
-        r"validation_fraction=0\.05 makes 38 .* and 2 to validate on of n_samples=40, .* of the 3"
-    )
+    message = r"validation_fraction=0\.05 splits n_samples=40 into 38 .* and 2 .* of the 3"
     with pytest.raises(ValueError, match=message):
         make(early_stopping=True, validation_fraction=0.05).fit(CUBE, Y)
 

@@ -521,7 +521,7 @@ def test_one_step_has_an_interval_too():
 def test_errors_of_several_records_are_refused():
     with pytest.raises(ValueError, match="record is a list: pass one record"):
         ErrorDisplay.from_estimator(StandIn(), [RECORD, RECORD], 4)
-    with pytest.raises(ValueError, match=r"errors has shape \(2, 3\), but one error a step"):
+    with pytest.raises(ValueError, match=r"errors has shape \(2, 3\), but one error per step"):
         ErrorDisplay.from_errors(np.ones((2, 3)))
     with pytest.raises(ValueError, match="per='feature' is not one of"):
         ErrorDisplay.from_estimator(StandIn(), RECORD, 4, per="feature")
@@ -538,7 +538,7 @@ def test_errors_of_windows_that_are_there_are_drawn(per):
     float32 = ErrorDisplay.from_errors(errors.astype("f4"), index=index)
     assert_allclose(float32.errors, display.errors, rtol=1e-6)
     windows, index = sliding_windows([RECORD, RECORD], 4)
-    with pytest.raises(ValueError, match=r"index is of 2 records.* unwind"):
+    with pytest.raises(ValueError, match=r"index has 2 records.* unwind"):
         ErrorDisplay.from_errors(windows[:, :, 0], index=index)
 
 

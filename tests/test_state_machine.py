@@ -226,7 +226,7 @@ class LifeOfATransformer(Life):
         if self.goes_on(one_pass):
             for name in bound:
                 if getattr(self.model, name) != self.learned[name]:
-                    return "asks for another model than the fitted one"
+                    return "does not match the fitted model"
         return None
 
 

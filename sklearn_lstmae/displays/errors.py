@@ -205,18 +205,18 @@ class ErrorDisplay:
             n_records = len(index.source.bounds) - 1
             if n_records > 1:
                 raise ValueError(
-                    f"index is of {n_records} records, but a display is of one: put the errors "
-                    "back with unwind, and pass those of one record."
+                    f"index has {n_records} records, but a display shows one: map the errors to "
+                    "the records with unwind, and pass those of one record."
                 )
             errors = unwind(errors, index, per="window" if np.ndim(errors) == 1 else "step")
         shape = np.shape(errors)
         if len(shape) != 1:
             raise ValueError(
-                f"errors has shape {shape}, but one error a step is expected, shape (n_steps,): "
-                "put windows back on their record with unwind."
+                f"errors has shape {shape}, but one error per step is expected, shape (n_steps,): "
+                "map the errors of windows to their record with unwind."
             )
         labels = errors.index if is_pandas(errors, "Series") else None
-        warn_of_strings(labels, "errors", "so that they stand at even distances", stacklevel=2)
+        warn_of_strings(labels, "errors", "so that they are drawn at equal distances", stacklevel=2)
         return cls(errors=errors, threshold=threshold, intervals=intervals).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:

@@ -191,7 +191,7 @@ class ReconstructionDisplay:
         if num_samples(X) != num_samples(reconstructions):
             raise ValueError(
                 f"There are {num_samples(reconstructions)} reconstructions of {num_samples(X)} "
-                "sequences: pass those of all sequences of X, in their order."
+                "sequences: pass one for each sequence of X, in the same order."
             )
         rows = np.arange(num_samples(X))[np.atleast_1d(samples)]
         chosen, result = take_rows(X, rows), take_rows(reconstructions, rows)

@@ -207,11 +207,11 @@ def _judge(replies, workers):
     rank, reply = min(failed, key=lambda pair: MOST_TELLING.index(pair[1].kind))
     name = f"rank {rank} of {len(workers)} (worker {workers[rank]})"
     advice = (
-        "With checkpoint_dir, resume=True goes on after the last epoch. The worker's log may tell "
-        "more."
+        "If checkpoint_dir is set, fit with resume=True continues after the last epoch. The log of "
+        "the worker may contain the reason."
     )
     if reply.kind == "gone":
-        raise RuntimeError(f"The worker of {name} is gone, and the fit with it. {advice}")
+        raise RuntimeError(f"The worker of {name} is gone, so the fit has ended. {advice}")
     if reply.kind == "killed":
         raise RuntimeError(f"The process of {name} {_death(reply.value)}. {advice}")
     if reply.kind == "stopped":

@@ -92,7 +92,7 @@ def fit_rank(
     check_transformer(estimator)
     if not 0 <= rank < len(addresses):
         raise ValueError(
-            f"rank={rank} has no address among the {len(addresses)} of addresses: ranks count "
+            f"rank={rank} has no address: there are {len(addresses)} addresses, and ranks count "
             "from 0."
         )
     from sklearn_lstmae.network._tensorflow import tf

@@ -50,8 +50,8 @@ IRRELEVANT = {"append_states", "checkpoint_dir", "resume", "warm_start", "random
 
 # Parameter that a user may want to change between the parts of a fit -> how else to.
 ADVICE = {
-    "epochs": "To train longer, let that fit end with its epochs, then fit with warm_start=True "
-    "and without resume: the learning rates of all epochs depend on how many there are. "
+    "epochs": "To train longer, let that fit finish its epochs, then fit with warm_start=True and "
+    "without resume: the learning rate of each epoch depends on the number of epochs. "
 }
 
 # What processes that train together have each on their own.
@@ -169,9 +169,9 @@ class Checkpoints:
             raise ValueError(
                 f"The checkpoint {path} is of a fit whose {name} is "
                 f"{shown(content['job'].get(name))}, not {job[name]!r}: "
-                "resume=True goes on with the same parameters, sequences and random_state "
-                f"only. {ADVICE.get(name, '')}Restore them, choose another checkpoint_dir, or "
-                "begin anew with resume=False."
+                "resume=True needs the same parameters, sequences and random_state. "
+                f"{ADVICE.get(name, '')}Restore them, choose another checkpoint_dir, or "
+                "start from scratch with resume=False."
             )
         if any_seed:
             job = {**job, "seed": content["job"]["seed"]}
@@ -217,7 +217,7 @@ class Checkpoints:
             return path, found
         if failure is not None:
             raise ValueError(
-                f"{failure} There is no other checkpoint: begin anew with resume=False."
+                f"{failure} There is no other checkpoint: start from scratch with resume=False."
             ) from failure
         return None, None
 

@@ -161,7 +161,7 @@ def _carry_configuration(estimator, configuration, one_pass):
         raise ValueError(
             f"X has {architecture['n_features']} features, but {type(estimator).__name__} is "
             f"expecting {fitted['architecture']['n_features']} features as input: warm_start=True "
-            "goes on from weights that read these. Set warm_start=False to begin anew."
+            "continues with the weights for these. Set warm_start=False to start from scratch."
         )
     for name, value in fitted["architecture"].items():
         if architecture[name] != value:
@@ -176,9 +176,9 @@ def _carry_configuration(estimator, configuration, one_pass):
 
 def _raise_changed(estimator, parameter, name, fitted):
     raise ValueError(
-        f"{parameter}={getattr(estimator, parameter)!r} asks for another model than the fitted "
-        f"one, whose {name} is {fitted!r}: to go on from it, set {parameter} as it was. To begin "
-        "anew, use fit with warm_start=False."
+        f"{parameter}={getattr(estimator, parameter)!r} does not match the fitted model, whose "
+        f"{name} is {fitted!r}: to continue from this model, set {parameter} as it was. To start "
+        "from scratch, use fit with warm_start=False."
     )
 
 
@@ -186,8 +186,7 @@ def _earlier_moments(estimator):
     if "n_observed_" not in vars(estimator):
         raise ValueError(
             "This model was fitted by an earlier version, which did not count observed values, so "
-            "that its scaling cannot be carried on. Use fit, with warm_start=True to keep its "
-            "weights."
+            "its scaling cannot be updated. Use fit, with warm_start=True to keep its weights."
         )
     least = least_deviation(fitted_model(estimator).scaling)
     return Moments(estimator.n_observed_, estimator.mean_, estimator.var_, least)

@@ -86,7 +86,7 @@ def _check_pairs(estimator):
         )
     if estimator.resume and estimator.checkpoint_dir is None:
         raise ValueError(
-            "resume=True goes on from a checkpoint, but checkpoint_dir=None has none: set "
+            "resume=True continues from a checkpoint, but checkpoint_dir is None: set "
             "checkpoint_dir to the folder of an interrupted fit, or resume=False."
         )
 

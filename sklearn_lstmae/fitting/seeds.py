@@ -42,14 +42,14 @@ def _check_parts(n_rows, validation_fraction, classes):
         least, whose = len(counts), f", one of each of the {len(counts)} classes"
         if counts.min() < 2:
             raise ValueError(
-                f"{settings} needs at least two sequences of each class, one to learn from and one "
-                f"to validate on, but class number {counts.argmin()} of y, counted from 0, has "
+                f"{settings} needs at least two sequences of each class, one for training and one "
+                f"for validation, but class number {counts.argmin()} of y, counted from 0, has "
                 f"{counts.min()}: pass more of it, or set early_stopping=False."
             )
     if min(n_learning, n_validation) < least:
         raise ValueError(
-            f"{settings} makes {n_learning} sequences to learn from and {n_validation} to validate "
-            f"on of n_samples={n_rows}, but each needs at least {least}{whose}: pass more "
+            f"{settings} splits n_samples={n_rows} into {n_learning} training and {n_validation} "
+            f"validation sequences, but each part needs at least {least}{whose}: pass more "
             "sequences, choose another validation_fraction, or set early_stopping=False."
         )
 

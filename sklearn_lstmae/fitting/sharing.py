@@ -14,9 +14,9 @@ def check_shards(estimator, sequences, shards):
     for number, (layout, n_features, _) in enumerate(each):
         if (layout, n_features) != each[0][:2]:
             raise ValueError(
-                f"X of rank {number} has the layout {layout!r} and {n_features} features, but "
-                f"that of rank 0 {each[0][0]!r} and {each[0][1]}: all ranks need sequences that "
-                "are written alike, with the same features."
+                f"X of rank {number} has the layout {layout!r} and {n_features} features, but X of "
+                f"rank 0 has {each[0][0]!r} and {each[0][1]}: all ranks need the same layout and "
+                "the same features."
             )
     return max(n_timesteps for *_, n_timesteps in each)
 

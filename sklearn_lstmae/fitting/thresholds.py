@@ -51,8 +51,8 @@ def drop_unjudged(scores):
     judged = scores[~np.isnan(scores)]
     if not judged.size:
         raise ValueError(
-            f"None of {len(scores)} sequences that a threshold is taken from can be judged: all "
-            "that the decoder should output is missing in each."
+            f"No threshold can be computed from {len(scores)} sequences: all values that the "
+            "decoder should output are missing in each of them."
         )
     return judged
 

@@ -148,8 +148,8 @@ def _read_errors(errors):
     """Errors of one record as float64: (S,)."""
     if np.ndim(errors) != 1:
         raise ValueError(
-            f"errors has {np.ndim(errors)} axes, but one error a step is expected, shape (T,): "
-            "put windows back on their record first."
+            f"errors has {np.ndim(errors)} axes, but one error per step is expected, shape (T,): "
+            "map the errors of windows to their record with unwind first."
         )
     if is_pandas(errors):
         return errors.to_numpy(np.float64, na_value=np.nan)
@@ -181,7 +181,7 @@ def _find_cuts(index):
         return none
     if index.nlevels > 1:
         raise ValueError(
-            f"The index of errors has {index.nlevels} levels, so that it has several records: pass "
+            f"The index of errors has {index.nlevels} levels, so it contains several records: pass "
             "index=, the index of the windows, or the errors of one record."
         )
     times = as_times(index)
@@ -189,9 +189,9 @@ def _find_cuts(index):
         steps = np.diff(times.asi8)
         if not steps.all():
             raise ValueError(
-                f"errors has several rows with the time {times[np.argmin(steps != 0)]}, so that it "
-                "has several records: pass index=, the index of the windows, or the errors of one "
-                "record."
+                f"errors has several rows with the time {times[np.argmin(steps != 0)]}, so it "
+                "contains several records: pass index=, the index of the windows, or the errors of "
+                "one record."
             )
     elif pd.api.types.is_numeric_dtype(index.dtype):
         steps = np.diff(index.to_numpy(np.float64, na_value=np.nan))

@@ -116,11 +116,11 @@ def _read_index(index: Any) -> tuple[Source, np.ndarray, np.ndarray]:
 def _check_forecast(parts: list[np.ndarray], n_windows: int) -> None:
     """Raise unless there are H steps of F features for each window."""
     if not parts:
-        raise ValueError("forecast has no sequences, so that there is nothing to label.")
+        raise ValueError("forecast has no sequences, so there is nothing to label.")
     if len(parts) != n_windows:
         raise ValueError(
-            f"forecast has {len(parts)} sequences, but index is of {n_windows}: pass what forecast "
-            "returned for these windows; the index of some of the windows is index[rows]."
+            f"forecast has {len(parts)} sequences, but index has {n_windows} windows: pass what "
+            "forecast returned for these windows; the index of some of the windows is index[rows]."
         )
     for number, part in enumerate(parts):
         if part.ndim != 2:

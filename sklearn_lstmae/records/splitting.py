@@ -114,8 +114,8 @@ class WindowSplit:
         """
         if X is not None and num_samples(X) != len(self.index):
             raise ValueError(
-                f"X has {num_samples(X)} samples, but the index of WindowSplit is of "
-                f"{len(self.index)} windows: pass the windows that belong to the index, or "
+                f"X has {num_samples(X)} samples, but the index of WindowSplit has "
+                f"{len(self.index)} windows: pass the windows that belong to the index, or give "
                 "WindowSplit the index of these rows, index[rows]."
             )
         if self.index.groups is not None:

@@ -17,7 +17,7 @@ from sklearn_lstmae.sequences.numbers import (
 )
 
 # Ends of messages about a column that is no feature.
-TELLS_RECORDS = "If it tells records apart, name it with group=."
+IDENTIFIES_RECORDS = "If it identifies the record, name it with group=."
 WITHOUT_INDEX = "Times show gaps only in the index of a pandas DataFrame."
 
 
@@ -292,12 +292,12 @@ def _read_table(record: Any, name: str, steps: Any = None) -> tuple[np.ndarray, 
     if is_pandas(record):
         library, index = "pandas", record.index
         columns = record.to_frame(record.name).columns if record.ndim == 1 else record.columns
-        advice = TELLS_RECORDS
+        advice = IDENTIFIES_RECORDS
         _check_levels(index, index if steps is None else steps, name)
     elif is_polars(record):
         library = "polars"
         columns = [record.name] if is_polars(record, "Series") else record.columns
-        advice = f"{TELLS_RECORDS} {WITHOUT_INDEX}"
+        advice = f"{IDENTIFIES_RECORDS} {WITHOUT_INDEX}"
     if columns is not None and not len(columns):
         raise ValueError(f"{capitalized(name)} has no column of numbers.")
     values = as_numbers(
@@ -320,7 +320,7 @@ def _check_levels(index: Any, steps: Any, name: str) -> None:
     naming = f"rename_axis({names}), then " * (None in index.names)
     raise ValueError(
         f"The index of {name} has {index.nlevels} levels, {names}. Steps have one label: {naming}"
-        "pass the level that tells records apart as group=, and drop others that hold no times "
+        "pass the level that identifies the record as group=, and drop others that hold no times "
         "with reset_index(level, drop=True)."
     )
 

@@ -139,8 +139,8 @@ def check_increasing(times: Any, name: str) -> None:
         step = np.argmax(backwards) + 1
         raise ValueError(
             f"The index of {name} does not increase: {times[step - 1]} is followed by "
-            f"{times[step]} at step {step}. Sort it (sort_index), keep one of equal times, and "
-            "tell records apart with group=."
+            f"{times[step]} at step {step}. Sort it (sort_index), keep one of equal times, or, if "
+            "there are several records, name the column that identifies them with group=."
         )
 
 

@@ -83,8 +83,8 @@ class WindowIndex:
         if rows.ndim != 1:
             raise TypeError(
                 "A WindowIndex is indexed with a slice, a mask or a 1-D array of row numbers: "
-                "index[3:4] is the index of one window. If this came of X: sliding_windows returns "
-                "(windows, index), and X is the windows."
+                "index[3:4] is the index of one window. If you passed the index as X: "
+                "sliding_windows returns (windows, index), and X is the windows."
             )
         groups = None if self.groups is None else self.groups[rows]
         return WindowIndex(self.length, self.starts[rows], self.records[rows], groups, self.source)

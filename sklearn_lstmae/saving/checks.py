@@ -66,7 +66,7 @@ class Fitted(Rule):
         autoencoder = unfrozen(value)
         if type(autoencoder) is not LSTMAutoencoderTransformer or not is_fitted(autoencoder):
             raise ValueError(
-                f"{where!r} is of type {type(value).__name__}, and no transformer that was fitted."
+                f"{where!r} is of type {type(value).__name__}, but should be a fitted transformer."
             )
 
 
@@ -77,8 +77,8 @@ class Classes(Rule):
     def _check(self, value, where):
         if not isinstance(value, ARRAYS) or len(value.shape) != 1 or value.shape[0] < 2:
             raise ValueError(
-                f"{where!r} is no array of numbers, strings or times, of at least two: "
-                f"{shown(value)}. Other labels should be made strings before fit."
+                f"{where!r} is no array of at least two numbers, strings or times: "
+                f"{shown(value)}. Convert other labels to strings before fit."
             )
         if not isinstance(value, np.ndarray):
             return
@@ -87,7 +87,9 @@ class Classes(Rule):
         if not (value[:-1] < value[1:]).all() or (
             value.dtype.kind == "f" and np.isinf(value).any()
         ):
-            raise ValueError(f"{where!r} is not sorted, each class once: {shown(value.tolist())}.")
+            raise ValueError(
+                f"{where!r} is not sorted, or has a class twice: {shown(value.tolist())}."
+            )
 
 
 @dataclass(frozen=True)
@@ -299,9 +301,9 @@ def _check_configuration(configuration):
     disagreements = {
         "'hidden_units' is empty, which a 'dense' bottleneck cannot have": is_dense
         and not architecture.hidden_units,
-        "'variational' is set, which only a 'dense' bottleneck can be": architecture.variational
+        "'variational' is set, but 'bottleneck' is not 'dense'": architecture.variational
         and not is_dense,
-        "'pooling' is another than 'last_mean', which only a 'dense' bottleneck can have": (
+        "'pooling' is not 'last_mean', and 'bottleneck' is not 'dense'": (
             not is_dense and architecture.pooling != "last_mean"
         ),
         "'horizon' is set, but 'decoders' has none that predicts": configuration["horizon"]
@@ -321,14 +323,14 @@ def _check_moments(attributes):
     """Raise unless a scale is that of the variance, or of what is constant up to rounding."""
     variance, count, scale = (attributes.get(n) for n in ("var_", "n_observed_", "scale_"))
     if variance is None or count is None:
-        raise ValueError("Of 'var_' and 'n_observed_' there is only one.")
+        raise ValueError("One of 'var_' and 'n_observed_' is missing.")
     if not isinstance(scale, np.ndarray):
         return
     if not count.any():
-        raise ValueError("'n_observed_' counts no value at all.")
+        raise ValueError("'n_observed_' is 0 for all features.")
     is_scale = np.isclose(scale, np.sqrt(variance), rtol=1e-9, atol=0) | (scale == 1)
     if attributes["configuration_"]["scaling"] == "feature" and not is_scale.all():
-        raise ValueError("'scale_' and 'var_' disagree: the former is the root of the latter.")
+        raise ValueError("'scale_' is not the square root of 'var_'.")
 
 
 def _check_precision(precision):
@@ -336,7 +338,7 @@ def _check_precision(precision):
     if not isinstance(precision, np.ndarray):
         return
     if not np.allclose(precision, precision.T) or not (np.diagonal(precision) > 0).all():
-        raise ValueError("'code_precision_' is no inverse of a covariance.")
+        raise ValueError("'code_precision_' is not the inverse of a covariance matrix.")
 
 
 def _learned(attributes):
@@ -345,12 +347,12 @@ def _learned(attributes):
     learned = vars(unfrozen(autoencoder))
     if learned["n_features_in_"] != n_features_in:
         raise ValueError(
-            f"'autoencoder_' is no transformer that was fitted with n_features_in_="
-            f"{shown(n_features_in)}, but with {learned['n_features_in_']}."
+            f"'autoencoder_' was fitted with n_features_in_={learned['n_features_in_']}, but "
+            f"should have {shown(n_features_in)}."
         )
     names = [each.get("feature_names_in_", ()) for each in (attributes, learned)]
     if not isinstance(autoencoder, FrozenEstimator) and list(names[0]) != list(names[1]):
-        raise ValueError("'feature_names_in_' are others than those of 'autoencoder_'.")
+        raise ValueError("'feature_names_in_' differs from that of 'autoencoder_'.")
     return FittedModel.of(learned)
 
 

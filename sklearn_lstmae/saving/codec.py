@@ -158,7 +158,7 @@ class Reader:
             return code
         self._depth += 1
         if self._depth > DEEPEST:
-            raise ValueError(f"field {where!r}: more than {DEEPEST} values in each other.")
+            raise ValueError(f"field {where!r}: values are nested more than {DEEPEST} deep.")
         decoded = self._decode_nested(code, where)
         self._depth -= 1
         return decoded
@@ -234,7 +234,7 @@ class Reader:
             )
         self._n_nested += 1
         if self._n_nested > NESTED:
-            raise ValueError(f"field {where!r}: more than {NESTED} estimators in each other.")
+            raise ValueError(f"field {where!r}: more than {NESTED} nested estimators.")
         parameters, attributes = (
             self.decode({"dict": content[part]}, f"{where}.{part}")
             for part in ("parameters", "attributes")

@@ -190,8 +190,8 @@ def _check_exportable(estimator, part):
         raise ValueError(f"part={part!r} is not one of {list(get_args(Part))}.")
     if part != "encoder" and not isinstance(estimator, LSTMAutoencoderTransformer):
         raise ValueError(
-            f"part={part!r} is of a transformer only, and a {type(estimator).__name__} has one set "
-            "of outputs: leave part out, or pass its autoencoder_."
+            f"part={part!r} is only used with a transformer; a {type(estimator).__name__} has one "
+            "set of outputs: leave part out, or pass its autoencoder_."
         )
 
 
@@ -202,12 +202,12 @@ def _what_to_export(estimator):
     if isinstance(estimator, Pipeline):
         steps = {name: type(step).__name__ for name, step in estimator.steps}
         message += (
-            f" Of a pipeline with the steps {steps}, export the one of this package, "
-            "pipeline[name]: what the others do, such as a scaler or a classifier, is not in the "
-            "file, and remains to be done before and after it."
+            f" For a pipeline with the steps {steps}, export the step of this package, "
+            "pipeline[name]. The file does not include other steps, such as a scaler or a "
+            "classifier: apply them before and after it."
         )
     elif hasattr(estimator, "best_estimator_"):
-        message += " Of a search, export best_estimator_."
+        message += " For a search, export best_estimator_."
     return message
 
 
@@ -285,10 +285,11 @@ def _warn_of_levels(transformer, model):
         names = np.arange(model.architecture.n_features)
     if is_lost.any():
         warnings.warn(
-            f"The features {names[is_lost].tolist()} deviate by less than {SMALL_DEVIATION:g} of "
-            "their mean: float32, which the file reads, loses digits of their changes, so that its "
-            "outputs differ from those of the transformer. Subtract a level, such as mean_, from X "
-            "before fit, and the same from what the file reads.",
+            f"The standard deviation of the features {names[is_lost].tolist()} is less than "
+            f"{SMALL_DEVIATION:g} of their mean: float32, the type of the file's inputs, loses "
+            "digits of such small changes, so the file's outputs differ from those of the "
+            "transformer. Subtract a level, such as mean_, from X before fit, and also from the "
+            "inputs of the file.",
             UserWarning,
             stacklevel=3,
         )

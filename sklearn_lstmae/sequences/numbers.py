@@ -33,7 +33,7 @@ DROP_TIMES = (
     "drop the column{make_index}, or, if times matter, replace it by the differences between them."
 )
 ENCODE = (
-    "drop it, or make numbers of its categories, with scikit-learn's OneHotEncoder for example."
+    "drop it, or encode its categories as numbers, for example with scikit-learn's OneHotEncoder."
 )
 
 
@@ -155,8 +155,8 @@ def refuse_collections(X: Any, name: str) -> None:
     shape = getattr(X, "shape", None)
     if is_dask(X) and not (isinstance(shape, tuple) and len(shape) > 1):
         raise ValueError(
-            f"{what} of Dask: pass {name}.compute() if it fits into memory, and else call "
-            f"distributed.transform(estimator, {name}), or fit, predict and others of this module."
+            f"{what} of Dask: pass {name}.compute() if it fits into memory. Otherwise use the "
+            f"module sklearn_lstmae.distributed, such as distributed.transform(estimator, {name})."
         )
     if is_groupby(X):
         raise ValueError(f"{what}, of keys and groups: pass [group for _, group in {name}].")

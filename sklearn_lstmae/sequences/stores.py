@@ -48,7 +48,7 @@ class Store:
         if any(size != size for size in array.shape):  # NaN
             raise ValueError(
                 f"{name} has the shape {tuple(array.shape)}, since the sizes of its chunks are not "
-                f"known: call {name}.compute_chunk_sizes() before."
+                f"known: call {name}.compute_chunk_sizes() first."
             )
         n_rows, n_timesteps, *features = map(int, array.shape)
         self.shape = (n_rows, n_timesteps, *(features or [1]))

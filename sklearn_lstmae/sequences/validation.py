@@ -226,9 +226,9 @@ def _refuse_panel(X: Any, name: str) -> None:
     if n_levels > 1:
         level = list(range(n_levels - 1)) if n_levels > 2 else 0
         raise ValueError(
-            f"The index of {name} has {n_levels} levels. If its last one counts the steps, pass a "
-            f"list of sequences, [group for _, group in {name}.groupby(level={level})]; if each "
-            f"row is a sequence, {name}.reset_index(drop=True)."
+            f"The index of {name} has {n_levels} levels. If the last level numbers the steps, pass "
+            f"a list of sequences, [group for _, group in {name}.groupby(level={level})]; if each "
+            f"row is a sequence, pass {name}.reset_index(drop=True)."
         )
 
 
@@ -469,9 +469,9 @@ def _raise_nan(
     )
     if lengths[row] and observed[row, : lengths[row]].all():
         message += (
-            f" In sequence {first + row} only whole steps at the end are NaN, which looks like "
-            'padding: missing="mask" takes them so, and a list of sequences, each of its own '
-            "length, needs no padding."
+            f" In sequence {first + row} only complete steps at the end are NaN, which looks like "
+            'padding: missing="mask" treats them as padding, and a list of sequences, each of its '
+            "own length, needs no padding."
         )
     raise ValueError(message)
 
@@ -484,9 +484,9 @@ def check_same_layout(sequences: Sequences, more: Sequences, name: str) -> None:
         written.append(each.layout if is_list else f"{each.layout} with {each.width} timesteps")
     if written[0] != written[1]:
         raise ValueError(
-            f"X and {name} are written differently ({written[0]}; {written[1]}), so that they "
-            "cannot be joined: pass arrays of the same shape but for the first axis, or two lists "
-            "of (n_timesteps, n_features) arrays."
+            f"X and {name} have different layouts ({written[0]}; {written[1]}), so they cannot be "
+            "joined: pass two arrays whose shapes differ in the first axis only, or two lists of "
+            "(n_timesteps, n_features) arrays."
         )
 
 

@@ -121,5 +121,5 @@ def test_a_transformer_is_expected(client, X):
 
 
 def test_a_rank_has_an_address(X):
-    with pytest.raises(ValueError, match="rank=2 has no address among the 2"):
+    with pytest.raises(ValueError, match="rank=2 has no address: there are 2"):
         distributed.fit_rank(make_transformer(), X, ["a:1", "b:1"], 2)

@@ -378,7 +378,7 @@ def test_without_an_intact_checkpoint_a_fit_is_not_resumed(epoch, interrupted):
     assert len(names) == min(epoch - 1, 2)
     for name in names:
         damage(folder / name)
-    message = rf"{names[-1]}: .*corrupted.*There is no other checkpoint: begin anew with resume=F"
+    message = rf"{names[-1]}: .*corrupted.*There is no other checkpoint: start from scratch with"
     with pytest.raises(ValueError, match=message):
         make(folder, resume=True).fit(X)
     assert names_in(folder) == names

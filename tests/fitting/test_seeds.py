@@ -34,17 +34,17 @@ def test_each_class_is_held_out_in_part():
         (
             1,
             0.5,
-            r"validation_fraction=0\.5 makes 0 sequences to learn from and 1 to validate on of ",
+            r"validation_fraction=0\.5 splits n_samples=1 into 0 training and 1 validation seq",
         ),
         (
             9,
             0.999999999,
-            r"makes 0 sequences to learn from and 9 to .* choose another validation_fr",
+            r"into 0 training and 9 validation .* choose another validation_fr",
         ),
         (
             3,
             0.7,
-            "makes 0 sequences to learn from and 3 to validate on of n_samples=3, but each ne",
+            "splits n_samples=3 into 0 training and 3 validation sequences, but each part ne",
         ),
     ],
 )

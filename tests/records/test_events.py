@@ -65,7 +65,7 @@ def test_without_events_there_are_no_rows(feature_errors, threshold):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((np.zeros((2, 3)), 1.0), r"errors has 2 axes, .* back on their record"),
+        ((np.zeros((2, 3)), 1.0), r"errors has 2 axes, .* to their record"),
         ((ERRORS, np.nan), "'threshold' parameter"),
         ((ERRORS, "high"), "'threshold' parameter"),
         ((0.0, 1.0), "'errors' parameter"),

@@ -247,7 +247,7 @@ def test_freq_needs_time_stamps(index):
 @pytest.mark.parametrize(
     ("values", "match"),
     [
-        (np.zeros((3, 2, 1)), "forecast has 3 sequences, but index is of 6"),
+        (np.zeros((3, 2, 1)), "forecast has 3 sequences, but index has 6 windows"),
         (np.zeros((6, 2)), r"forecast\[0\] has 1 axes"),
         (np.zeros((0, 2, 1)), "forecast has no sequences"),
     ],

@@ -134,7 +134,7 @@ def test_a_split_in_too_many_parts_is_refused():
 
 def test_a_split_of_other_windows_is_refused():
     windows, index = sliding_windows(RECORD, 5)
-    with pytest.raises(ValueError, match=r"X has 4 samples, but .* of 16 windows"):
+    with pytest.raises(ValueError, match=r"X has 4 samples, but .* has 16 windows"):
         list(WindowSplit(index).split(windows[:4]))
 
 

@@ -252,7 +252,7 @@ def test_estimators_that_hold_each_other_without_end_are_refused():
     for _ in range(30):
         inner = {"estimator": code}
         code = {"class": "FrozenEstimator", "parameters": {"estimator": inner}, "attributes": {}}
-    with pytest.raises(ValueError, match="more than 8 estimators in each other"):
+    with pytest.raises(ValueError, match="more than 8 nested estimators"):
         Reader({}, ESTIMATORS).decode({"estimator": code}, "model")
 
 
@@ -293,7 +293,7 @@ def test_values_within_each_other_without_end_are_refused():
     code = 1
     for _ in range(61):
         code = [code]
-    with pytest.raises(ValueError, match=r"field 'model\[0\].*: more than 60 values in each other"):
+    with pytest.raises(ValueError, match=r"field 'model\[0\].*: values are nested more than 60"):
         Reader({}, {}).decode(code, "model")
     assert Reader({}, {}).decode(code[0], "model") == code[0]
 

@@ -137,7 +137,7 @@ def test_a_store_of_unknown_size_says_what_to_call(unknown):
     class Unknown(Slices):
         shape = property(lambda self: unknown, lambda self, value: None)
 
-    with pytest.raises(ValueError, match=r"not known: call X.compute_chunk_sizes\(\) before"):
+    with pytest.raises(ValueError, match=r"not known: call X.compute_chunk_sizes\(\) first"):
         check(Unknown(CUBE if len(unknown) == 3 else TABLE))
 
 
