@@ -108,5 +108,5 @@ def _fit(estimator, X, addresses, rank):
             return Reply("error", _as_pickled(error))
     if rank > 0:
         return Reply("fitted")
-    told = [(each.category, str(each.message)) for each in caught]
-    return Reply("fitted", fitted_attributes(estimator), told)
+    warned = [(each.category, str(each.message)) for each in caught]
+    return Reply("fitted", fitted_attributes(estimator), warned)

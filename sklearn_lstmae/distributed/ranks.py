@@ -1,4 +1,4 @@
-"""One rank of a fit that several processes carry out together, whoever starts them."""
+"""One rank of a fit that several processes carry out together, with any launcher."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 SILENT = {"checkpoint_dir": None, "resume": False, "verbose": 0}
 
 
-# What TensorFlow raises then.
+# What TensorFlow raises if a rank is lost.
 LOST = ("Aborted", "Cancelled", "DeadlineExceeded", "Internal", "Unavailable")
 
 

@@ -208,7 +208,7 @@ class Checkpoints:
                 failure = failure or error
                 continue
             if failure is not None:
-                # Past the steps of the module that asks, see USER_LINE.
+                # Past the frames of the calling module, see USER_LINE.
                 warnings.warn(
                     f"{failure} The checkpoint before it, {path}, is used.",
                     UserWarning,

@@ -1,4 +1,4 @@
-"""An estimator goes from one model to the next in one step, whoever uses it meanwhile.
+"""Replace the model of an estimator in one step, even while other threads use it.
 
 A fit learns in a copy, and then replaces all attributes at once; each other method works on the
 attributes as they were when it was called. Other threads thus use the old model or the new one,

@@ -123,7 +123,7 @@ def _summary(estimator, start, learning, shards, seed):
 def _adapt(state, fresh, n_weights, summary):
     """A state with the weights of this objective, those of a new head as in a fresh state.
 
-    Another head makes the optimizer begin anew.
+    With another head the optimizer starts from scratch.
     """
     if [weight.shape for weight in state.weights] == [weight.shape for weight in fresh.weights]:
         return copy_with(state, summary=summary)

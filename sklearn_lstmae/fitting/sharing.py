@@ -1,4 +1,4 @@
-"""What processes that train together must agree on, or tell each other, before they train."""
+"""What processes that train together must agree on, or exchange, before they train."""
 
 from dataclasses import replace as copy_with
 
@@ -33,7 +33,7 @@ def count_rows(learning, shards):
 
 
 def draw_sample(reader, shards, most, seed):
-    """Reader of at most so many sequences of all processes, the same in each of them."""
+    """Reader of at most ``most`` sequences of all processes, the same in each of them."""
     if shards.total == 1:
         return reader
     generator = np.random.default_rng([seed, 3])

@@ -68,7 +68,7 @@ def head_shapes(architecture, n_components):
 
 
 def optimizer_variables(optimizer, architecture, n_components, n_steps):
-    """Rule for the variables of an optimizer that made at most so many steps."""
+    """Rule for the variables of an optimizer that made at most ``n_steps`` steps."""
     shapes = [*network_of(architecture).shapes, *head_shapes(architecture, n_components)]
     vector = Array((sum(map(math.prod, shapes)),), np.float32)  # (W,)
     numbers = [Array((), np.int64, 0, n_steps), Array((), np.float32, 0)]

@@ -330,7 +330,7 @@ def _check_moments(attributes):
         raise ValueError("'n_observed_' is 0 for all features.")
     is_scale = np.isclose(scale, np.sqrt(variance), rtol=1e-9, atol=0) | (scale == 1)
     if attributes["configuration_"]["scaling"] == "feature" and not is_scale.all():
-        raise ValueError("'scale_' is not the square root of 'var_'.")
+        raise ValueError("'scale_' is neither the square root of 'var_' nor 1.")
 
 
 def _check_precision(precision):
@@ -363,7 +363,7 @@ def _is_lowest(attributes):
 
 
 def _predicts_nothing(attributes):
-    """Whether a history says that all that a decoder should predict was missing."""
+    """Whether, by its history, a fit had no observed value that a decoder should predict."""
     history = attributes.get("history_")
     losses = history.get("predict_loss") if isinstance(history, dict) else None
     is_zero = isinstance(losses, list) and losses[-1:] == [0.0]

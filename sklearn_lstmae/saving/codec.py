@@ -21,7 +21,7 @@ from sklearn_lstmae.saving import skops_archive as archive
 
 SCALARS = (np.bool_, np.integer, np.float16, np.float32, np.float64, np.str_)
 STRINGS = {"U": str, "O": object}  # kind of the dtype of an array of strings -> dtype
-# Padding of arrays of strings, in bytes, that a file may ask for besides ten times its own size.
+# Padding of arrays of strings, in bytes, that a file may need in addition to ten times its size.
 PADDING = 2**24
 # Estimators of this package within each other: a detector holds a FrozenEstimator of a transformer.
 NESTED = 8

@@ -1,8 +1,8 @@
 """What skops stores: a zip archive, bounded before it is unpacked, with no error but ValueError.
 
 skops checks the classes of what it loads. It does not bound the memory and the time that an
-archive asks for: members may be compressed a thousand to one, read by many nodes of the schema, or
-claim more than they hold; and nodes that stand for each other may double at each level.
+archive needs: members may be compressed a thousand to one, read by many nodes of the schema, or
+claim more than they hold; and nodes that refer to each other may double at each level.
 """
 
 import io
@@ -11,7 +11,7 @@ import zipfile
 
 import numpy as np
 
-# Bytes that an archive may ask for besides ten times its own size.
+# Bytes that an archive may need in addition to ten times its own size.
 SPARE = 2**20
 NPY = b"\x93NUMPY"  # begins an array; what else unpacks to more, skops does not trust
 
@@ -48,7 +48,7 @@ def loads(data, class_name, estimators, where):
 
 
 class _Untrusted(ValueError):
-    """An archive holds what nobody trusts."""
+    """An archive holds types that are not trusted."""
 
 
 def _import_skops(reason):

@@ -1,6 +1,6 @@
 """Containers of a user -> arrays of numbers; what holds no numbers is refused, with its place.
 
-Tables of pandas, polars and pyarrow are told by what they have, so that none of them is imported.
+Tables of pandas, polars and pyarrow are recognized by their attributes, without an import.
 """
 
 import datetime
@@ -109,7 +109,7 @@ def to_container(X: Any, name: str) -> Any:
 
 
 def to_array(X: Any, name: str) -> np.ndarray:
-    """Return what NumPy reads; a ValueError says that lengths differ."""
+    """Return X as NumPy reads it; rows of different lengths raise a ValueError."""
     try:
         array = np.asarray(X)
         if array.ndim == 0 and len(getattr(X, "shape", ())) > 0 and hasattr(X, "__getitem__"):

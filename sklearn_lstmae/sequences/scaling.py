@@ -16,8 +16,8 @@ EPS = np.finfo(np.float64).eps
 # and that are scaled by it too, outweigh all others.
 CONSTANT_SHARE = 0.1
 
-# Rounding grows with the number of values, up to so many: sums lose no digits here, and beyond
-# that a change of 1 on a level of 1e11 would count as rounding.
+# The bound of rounding grows with the number of values, up to this number: sums lose no digits
+# here, and with more values a change of 1 on a level of 1e11 would count as rounding.
 MOST_ROUNDED = 2**17
 
 # The bound of `is_rounding` for float32 values, in which half a step outweighs any number of sums.
@@ -179,7 +179,7 @@ def scaling_of(kind: str | None, moments: Moments) -> Scaling:
 
 def least_deviation(scaling: Scaling) -> np.ndarray:
     """`Moments.least` of the sequences that a scaling by sequence was made of: (F,)."""
-    # The scale is 1 where there is none; a least deviation of 10 cannot be told from that.
+    # The scale is 1 where there is none; it is also 1 for a least deviation of 10.
     return np.where(scaling.scale == 1, np.inf, scaling.scale / CONSTANT_SHARE)
 
 
@@ -238,9 +238,9 @@ def _pool(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Count, mean and variance of parts along an axis -> those of the whole.
 
-    What is summed are differences from the mean of the first part that has any value: of parts
-    alike all sums are zero, and small differences on a large level keep their digits. Chan, Golub
-    and LeVeque (1983), "Algorithms for computing the sample variance", equations 1.7 and 3.3.
+    Sums are those of differences from the mean of the first part that has any value. If all parts
+    are equal, these sums are zero, and small differences on a large level keep their digits. Chan,
+    Golub and LeVeque (1983), "Algorithms for computing the sample variance", equations 1.7 and 3.3.
     """
     total = count.sum(axis=axis, keepdims=True, dtype=np.int64)
     share = count / np.maximum(total, 1)

@@ -2,7 +2,7 @@
 
 h5py, zarr, xarray and dask read a slice of consecutive rows fast. Scattered rows take h5py a
 millisecond each, and many small requests decompress, or compute, one chunk again and again. So a
-store is only ever asked for slices, and the rows that are wanted are picked in NumPy.
+store is read in slices only, and the required rows are selected in NumPy.
 """
 
 import mmap
@@ -18,7 +18,7 @@ from numpy.typing import DTypeLike
 # Small requests are served from slabs of consecutive rows of about this size as float32 ...
 SLAB_BYTES = 2**20
 # ... or, where chunks are larger, of one chunk of at most this size, since most stores read a chunk
-# as a whole. dask makes chunks of 128 MiB unless told otherwise.
+# as a whole. dask's default chunks have 128 MiB.
 CHUNK_BYTES = 2**27
 # The latest slabs are kept up to this size, but one at least.
 CACHE_BYTES = 2**24

@@ -1,4 +1,4 @@
-"""Whatever a user may pass as sequences, checked once: `Sequences`, or an error that says why."""
+"""Checks of what a user passes as sequences, made once: `Sequences`, or an error that explains."""
 
 import warnings
 from collections.abc import Iterator
@@ -75,8 +75,8 @@ def check_sequences(
     Parameters
     ----------
     estimator : estimator
-        Who asks. In fit it gets `n_features_in_` (the columns of a 2-D X, otherwise F) and, from
-        DataFrames, `feature_names_in_`, but only after all checks have passed.
+        The calling estimator. In fit it gets `n_features_in_` (the columns of a 2-D X, otherwise F)
+        and, from DataFrames, `feature_names_in_`, but only after all checks have passed.
 
     X : array, DataFrame or list
         Sequences of shape (N, T) or (N, T, F), memory maps and arrays of h5py, zarr, xarray and
@@ -88,7 +88,7 @@ def check_sequences(
         the end of a row of an array are padding.
 
     fitted : SequenceSpec or None, default=None
-        What fit saw; None says that this is fit.
+        What fit recorded about its sequences; None during fit.
 
     name : str, default="X"
         What messages call X.

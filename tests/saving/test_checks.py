@@ -96,7 +96,7 @@ UNTRUE = {
     r"'scale_' holds numbers that are not from 2": (0 * ONES, "scale_"),
     r"'scale_' holds numbers that are not from 2.*e-163": (-ONES, "scale_"),
     r"'scale_' holds numbers that are not from .*e\+38": (1e-320 * ONES, "scale_"),
-    r"'scale_' and 'var_' disagree": (3 * ONES, "scale_"),
+    r"'scale_' is neither the square root of 'var_' nor 1": (3 * ONES, "scale_"),
     r"'scale_' holds numbers that are not from 1 to 1": (None, SETTINGS, "scaling"),
     r"'n_timesteps_' is 0, but should be: int from 1": (0, "n_timesteps_"),
     r"'n_timesteps_' is 1.5, but": (1.5, "n_timesteps_"),
@@ -222,10 +222,10 @@ UNTRUE_OF_DETECTORS = {
     r"'offset_' is 1e\+300": (1e300, "offset_"),
     r"'n_features_in_' is 0, but": (0, "n_features_in_"),
     r"'autoencoder_' is of type int, but should": (3, "autoencoder_"),
-    r"'autoencoder_' is .* no transformer that was fitted": (
+    r"'autoencoder_' is .* should be a fitted transformer": (
         LSTMAutoencoderTransformer(), "autoencoder_"
     ),
-    r"was fitted with n_features_in_=2, but should have 3, but with 2": (3, "n_features_in_"),
+    r"was fitted with n_features_in_=2, but should have 3": (3, "n_features_in_"),
     r"'feature_names_in_' is an array of object of shape": (ONE_NAME, "feature_names_in_"),
     r"'calibration_scores_' is 3, but": (3, "calibration_scores_"),
     r"'calibration_scores_' is an array of float64 of shape \(0,\)": (
