@@ -33,15 +33,15 @@ test-oldest: $(OLDEST)/test.stamp
 		tests/test_transformer.py tests/network/test_in_keras.py tests/network/test_in_onnx.py \
 		tests/network/test_tensorflow.py tests/training/test_steps.py
 
-# Of what tests/hard does, `make test` tries a small sample. One part: TRIALS=files.
+# `make test` runs a small sample of tests/hard. To run one part: TRIALS=files.
 test-hard: $(VENV)/test.stamp
 	PYTHONPATH=tests $(VENV)/bin/python -m hard $(TRIALS)
 
-# A fitted model in an environment without TensorFlow, against one with it: equal to the bit.
+# Fitted models give identical results in environments with and without TensorFlow.
 test-serve: $(SERVE)/serve.stamp
 	SERVING_PYTHON=$(SERVE)/bin/python $(VENV)/bin/python -m pytest tests/test_serving.py
 
-# docs/scale.md tells what they do; Spark needs Java.
+# docs/scale.md describes them; Spark needs Java.
 recipes: $(RECIPES)/recipes.stamp
 	$(RECIPES)/bin/python docs/recipes.py
 
@@ -98,7 +98,7 @@ $(OLDEST)/test.stamp: pyproject.toml tests/oldest.txt | $(OLDEST)/bin/pip
 	$(OLDEST)/bin/python $(INSTALL) ".[test]" --constraint tests/oldest.txt
 	touch $@
 
-# The versions of $(VENV), since another NumPy may have other bits.
+# The versions of $(VENV), since another NumPy may differ in the last bits.
 $(SERVE)/serve.stamp: pyproject.toml $(VENV)/test.stamp | $(SERVE)/bin/pip
 	$(VENV)/bin/python -m pip freeze --exclude-editable > $(SERVE)/versions.txt
 	$(SERVE)/bin/python $(INSTALL) . --no-deps

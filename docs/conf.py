@@ -70,5 +70,5 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "write_computation_times": False,
 }
-# Examples train briefly, and the autoencoder may tell so.
+# Examples train briefly, so fits may warn.
 warnings.filterwarnings("ignore", message="The fit is no better than predicting")
