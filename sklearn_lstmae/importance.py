@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_lstmae._sklearn import HasMethods, validate_params
+from sklearn_lstmae.fitting.in_one_step import snapshot
 from sklearn_lstmae.fitting.model import fitted_model
 from sklearn_lstmae.sequences.batch import SequenceBatch
 from sklearn_lstmae.sequences.scaling import moments_of
@@ -79,6 +80,7 @@ def latent_importance(transformer: Any, X: Any) -> npt.NDArray[np.float64]:
     >>> latent_importance(autoencoder, X).shape
     (2, 20, 1)
     """
+    transformer = snapshot(transformer)
     model = fitted_model(transformer)
     reader = model.read(transformer, X)
     if len(reader) < 2:

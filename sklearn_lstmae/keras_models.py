@@ -24,6 +24,7 @@ from typing import Any
 from sklearn.utils import ClassifierTags, RegressorTags
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_lstmae.fitting.in_one_step import snapshot
 from sklearn_lstmae.fitting.model import fitted_model
 from sklearn_lstmae.sequences.scaling import FLOAT32_ROUNDING
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
@@ -171,6 +172,7 @@ def _build_fn(transformer, n_outputs, activation, hidden_units, trainable):
 
 def _build(transformer, n_outputs, activation, *, hidden_units, trainable):
     """A fresh keras.Model from x in original units to the outputs."""
+    transformer = snapshot(transformer)
     encoder = transformer.to_keras("encoder")
     import keras
 

@@ -1,11 +1,13 @@
 """What the displays have in common: colors, axes, names."""
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lstmae._sklearn import check_matplotlib_support
 from sklearn_lstmae.detector import LSTMAutoencoderDetector
 from sklearn_lstmae.fitting.arguments import check_feature_names
+from sklearn_lstmae.fitting.in_one_step import snapshot
 
 # Okabe and Ito (2008), "Color Universal Design": distinct for all kinds of color vision.
 BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = (
@@ -23,23 +25,23 @@ CLASS_MARKERS = "os^vDP*"
 LEGEND_ROWS, LEGEND_COLUMNS = 16, 3
 
 
-def check_has(estimator, method):
-    """Raise unless the estimator has the method that a display draws."""
+def as_it_is(estimator, method):
+    """The estimator as it is now, whatever fits it meanwhile; raise if it has no such method."""
     if not hasattr(estimator, method):
         raise ValueError(
             f"{type(estimator).__name__} has no {method}: pass the fitted autoencoder itself, such "
             "as pipeline[0], or classifier.autoencoder_, which is the one before its encoder was "
             "tuned to the labels."
         )
+    return snapshot(estimator) if isinstance(estimator, BaseEstimator) else estimator
 
 
 def autoencoder_of(estimator, method):
     """What has the method that a display draws: the estimator, or the autoencoder of a detector."""
     if isinstance(estimator, LSTMAutoencoderDetector):
         check_is_fitted(estimator)
-        return estimator.autoencoder_
-    check_has(estimator, method)
-    return estimator
+        estimator = estimator.autoencoder_
+    return as_it_is(estimator, method)
 
 
 def feature_names_of(estimator, n_features, given=None):

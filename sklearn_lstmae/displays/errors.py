@@ -10,7 +10,7 @@ from sklearn_lstmae.displays._drawing import (
     BLUE,
     ORANGE,
     VERMILION,
-    check_has,
+    as_it_is,
     legend_beside,
     line_style,
     make_axes,
@@ -141,7 +141,7 @@ class ErrorDisplay:
             )
         if per not in get_args(Per):
             raise ValueError(f"per={per!r} is not one of {list(get_args(Per))}.")
-        check_has(estimator, "errors" if per == "step" else "score_samples")
+        estimator = as_it_is(estimator, "errors" if per == "step" else "score_samples")
         windows, index = sliding_windows(record, length, stride)
         if per == "step":
             errors = unwind(estimator.errors(windows, per="step"), index)

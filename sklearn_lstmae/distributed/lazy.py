@@ -1,5 +1,6 @@
 """Methods of fitted estimators on Dask collections: lazy, partition by partition."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ def transform(estimator: BaseEstimator, X: Any) -> Any:
     Parameters
     ----------
     estimator : LSTMAutoencoderTransformer, or another transformer or pipeline of sequences
-        Fitted estimator. It is sent to the workers, which do not need TensorFlow.
+        Fitted estimator. A copy of its present state is sent to the workers, which do not need
+        TensorFlow: the result is that of this fit, whenever it is computed.
 
     X : dask.array.Array, dask.dataframe.DataFrame or dask.bag.Bag
         The sequences: an array of shape (N, T) or (N, T, F), such as windows of `sliding_windows`;
@@ -106,12 +108,13 @@ def score_samples(estimator: BaseEstimator, X: Any) -> Any:
 
 
 def _map(estimator, method, X):
-    """A method, applied to each partition of X."""
+    """A method of the estimator as it is now, applied to each partition of X."""
     if not is_dask(X):
         raise TypeError(
             f"X is a {type(X).__name__}, but expected a Dask array, DataFrame or bag: call "
             f"{type(estimator).__name__}.{method} for sequences in memory."
         )
+    estimator = copy.deepcopy(estimator)  # a pipeline, too, which is fitted step by step
     if hasattr(X, "columns"):
         return _map_table(estimator, method, X)
     if hasattr(X, "chunks"):

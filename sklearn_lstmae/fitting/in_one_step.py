@@ -12,11 +12,18 @@ from typing import Any, TypeVar, cast
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
+from sklearn.frozen import FrozenEstimator
+
 
 def snapshot(estimator):
-    """The estimator as it is now: an object that shares its attributes and that no fit changes."""
+    """The estimator as it is now: an object that shares its attributes and that no fit changes.
+
+    Within a FrozenEstimator, which can be fitted from outside, too.
+    """
     shared = object.__new__(type(estimator))
     shared.__dict__ = vars(estimator)
+    if isinstance(estimator, FrozenEstimator):
+        shared.__dict__ = vars(estimator) | {"estimator": snapshot(estimator.estimator)}
     return shared
 
 

@@ -2,9 +2,14 @@
 
 import copy
 import pickle
+import sys
 from io import BytesIO
+from pathlib import Path
 
+import dask.array as da
+import keras
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -12,13 +17,21 @@ from sklearn.frozen import FrozenEstimator
 
 from helpers import make_transformer
 from sklearn_lstmae import (
+    ErrorDisplay,
+    LatentImportanceDisplay,
+    LatentTraversalDisplay,
+    LearningCurveDisplay,
     LSTMAutoencoderDetector,
+    ReconstructionDisplay,
+    distributed,
     export_onnx,
+    latent_importance,
     load,
     save,
     transformer,
 )
 from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_model, snapshot
+from sklearn_lstmae.keras_models import classifier_fn
 
 RNG = np.random.default_rng(0)
 X, OTHER = RNG.normal(size=(24, 6, 2)), RNG.normal(size=(24, 6, 3))
@@ -242,3 +255,129 @@ def test_another_fit_of_a_frozen_transformer_changes_no_detector(threshold, scor
     frozen.estimator.set_params(latent_dim=3).fit(OTHER)
     assert_array_equal(detector.decision_function(X), decision)
     assert isinstance(detector.autoencoder_, FrozenEstimator)
+
+
+# Functions that take an estimator -----------------------------------------------------------
+
+FEW = X[:4]
+FRAMES = [pd.DataFrame(sequence, columns=["u", "v"]) for sequence in FEW]
+RECORD = pd.DataFrame(FEW[:2].reshape(-1, 2), columns=["u", "v"])
+PACKAGE = str(Path(transformer.__file__).parent)
+
+
+def drawn(display, *arguments, **options):
+    """Function of an estimator: the numbers of a display, which is not drawn."""
+    numbers = type(display.__name__, (display,), {"plot": lambda self, *_, **__: self})
+    return lambda model: vars(numbers.from_estimator(model, *arguments, **options))
+
+
+def named_by_dask(model):
+    codes = distributed.transform(model, da.from_array(FEW, chunks=(2, -1, -1)))
+    return codes.shape, codes.compute(scheduler="synchronous")
+
+
+def from_keras(model):
+    built = classifier_fn(model, 2)()
+    return keras.Model(built.input, built.layers[-1].input)(FEW.astype("f4")).numpy()
+
+
+def exported(model):
+    file = BytesIO()
+    export_onnx(model, file, part="autoencoder")
+    return file.getvalue()
+
+
+# name: (estimators, question, how often a fit ends meanwhile)
+USES = {
+    "latent_importance": ("named", lambda model: latent_importance(model, FRAMES), 6),
+    "of a frozen one": ("named", lambda m: latent_importance(FrozenEstimator(m), FRAMES), 6),
+    "LatentImportanceDisplay": ("named", drawn(LatentImportanceDisplay, FRAMES), 6),
+    "LatentTraversalDisplay": ("named", drawn(LatentTraversalDisplay, FRAMES), 6),
+    "ReconstructionDisplay": ("named", drawn(ReconstructionDisplay, FRAMES), 6),
+    "LearningCurveDisplay": ("plain", drawn(LearningCurveDisplay), 5),
+    "ErrorDisplay": ("detectors", drawn(ErrorDisplay, RECORD.to_numpy(), 6, per="window"), 6),
+    "a curve of a detector": ("detectors", drawn(LearningCurveDisplay), 6),
+    "distributed.transform": ("plain", named_by_dask, 6),
+    "classifier_fn": ("plain", from_keras, 2),
+    "export_onnx": ("plain", exported, 6),
+    "explain": ("detectors", lambda model: model.explain(FEW), 6),
+}
+
+
+@pytest.fixture(scope="module")
+def estimators():
+    """Pairs of the old model and the new one."""
+    other = 3 * X[::-1] + 7
+    names = [[pd.DataFrame(each, columns=list(pair)) for each in X] for pair in ("uv", "xy")]
+    ways = {"scaling": "feature"}, {"scaling": "sequence", "latent_dim": 3, "epochs": 3}
+    pairs = zip(ways, (X, other), names, strict=True)
+    models = [
+        {
+            "plain": make_transformer(**way).fit(data),
+            "named": make_transformer(**way).fit(frames),
+            "detectors": make_detector("train").set_params(score_from=score_from).fit(data),
+        }
+        for (way, data, frames), score_from in zip(pairs, ["reconstruction", "both"], strict=True)
+    ]
+    return {name: [each[name] for each in models] for name in models[0]}
+
+
+def answer(question, model, n_calls=None, new=None):
+    """What is answered, or the error; with a fit that ends at the n-th call within the package."""
+    count = 0
+
+    def look(frame, event, _):
+        nonlocal count
+        if event == "call" and frame.f_code.co_filename.startswith(PACKAGE):
+            count += 1
+            if count == n_calls:
+                model.__dict__ = dict(vars(new))  # as `learning_aside` does
+
+    sys.setprofile(look)
+    try:
+        result = question(model)
+    except (AttributeError, LookupError, ValueError) as error:
+        result = repr(error)
+    finally:
+        sys.setprofile(None)
+    return plain(result), count
+
+
+def plain(result):
+    if hasattr(result, "columns"):
+        return [*result.columns], result.to_numpy().tolist()
+    if isinstance(result, dict):
+        return {name: plain(each) for name, each in result.items()}
+    if isinstance(result, (list, tuple)):
+        return [plain(each) for each in result]
+    return result.tolist() if isinstance(result, np.ndarray) else result
+
+
+@pytest.mark.parametrize("use", USES)
+def test_whoever_takes_an_estimator_uses_one_model(use, estimators):
+    kind, question, n_places = USES[use]
+    for old, new in (estimators[kind], estimators[kind][::-1]):
+        expected, n_calls = answer(question, copy.copy(old))
+        possible = [expected, answer(question, copy.copy(new))[0]]
+        assert possible[0] != possible[1]
+        for place in np.linspace(2, n_calls, n_places, dtype=int):
+            got, _ = answer(question, copy.copy(old), place, new)
+            assert got in possible, f"after {place} of {n_calls} calls"
+
+
+def test_what_dask_computes_later_is_of_the_model_that_was_asked(estimators):
+    old, new = estimators["plain"]
+    model = copy.copy(old)
+    codes = distributed.transform(model, da.from_array(FEW, chunks=(2, -1, -1)))
+    model.__dict__ = dict(vars(new))
+    assert_array_equal(codes.compute(scheduler="synchronous"), old.transform(FEW))
+
+
+def test_a_snapshot_of_a_frozen_one_is_of_what_it_holds():
+    frozen = FrozenEstimator(Model())
+    now = snapshot(FrozenEstimator(frozen))
+    with learning_aside(frozen.estimator) as learner:
+        learner.first_ = 1
+    assert frozen.estimator.first_ == 1
+    assert type(now) is FrozenEstimator
+    assert now.estimator.estimator.first_ == 0
