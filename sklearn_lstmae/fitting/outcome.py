@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 # Words of the warnings: the baseline that a fit should beat, and what to try.
@@ -23,14 +24,22 @@ USER_LINE = 4
 
 
 def warn_of_outcome(estimator, attributes, n_epochs, outcome=MEAN_OUTCOME):
-    """Warn if a fit of ``n_epochs`` epochs is no better than its baseline, or was cut short.
+    """Warn if a fit of ``n_epochs`` epochs learned nothing to speak of, or was cut short.
 
     ``attributes`` are those it learned. The estimator does not have them yet: a warning may be an
     error, and then the fit fails.
     """
     baseline, its_loss, advice = outcome
     loss, baseline_loss = attributes["loss_"], attributes["baseline_loss_"]
-    if baseline_loss > 0 and not loss < baseline_loss:
+    if np.isnan(loss):
+        warnings.warn(
+            "loss_ is NaN: of the steps that the decoder should predict, every value of every "
+            "sequence is missing, so that it has learned nothing. Pass sequences of which some end "
+            "in observed steps, or choose a longer horizon.",
+            ConvergenceWarning,
+            stacklevel=USER_LINE,
+        )
+    elif baseline_loss > 0 and not loss < baseline_loss:
         warnings.warn(
             f"The fit is no better than {baseline}: loss {loss:.6g}, {its_loss} "
             f"{baseline_loss:.6g}. {advice}",

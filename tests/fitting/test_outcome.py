@@ -66,3 +66,18 @@ def test_a_warning_that_is_an_error_keeps_the_model(is_fitted, name):
     assert vars(model).keys() == before.keys()
     assert_same(vars(model), before)
     assert all(vars(model)[key] is value for key, value in before.items())
+
+
+@pytest.mark.parametrize("objective", ["predict", "composite"])
+@pytest.mark.parametrize("n_missing", [1, 2])
+def test_a_decoder_that_has_nothing_to_predict_warns(n_missing, objective):
+    past = [np.where(np.arange(6)[:, np.newaxis] < 6 - n_missing, each, np.nan) for each in X]
+    model = make_transformer(objective=objective, horizon=n_missing, missing="mask")
+    with pytest.warns(ConvergenceWarning, match="loss_ is NaN: of the steps that the decoder"):
+        model.fit(past)
+    assert np.isnan(model.loss_)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        model.fit([*past[:-1], X[-1]])  # one sequence says what follows
+    assert not any("loss_ is NaN" in str(each.message) for each in seen)
+    assert np.isfinite(model.loss_)
