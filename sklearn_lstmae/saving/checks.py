@@ -92,6 +92,14 @@ class Classes(Rule):
             )
 
 
+class Offset(Number):
+    """A threshold that comes from scores."""
+
+    @property
+    def _range(self):
+        return f"{super()._range}, the lowest and highest of 'calibration_scores_'"
+
+
 @dataclass(frozen=True)
 class Scores(Rule):
     """Scores of at least one sequence."""
@@ -276,13 +284,14 @@ def _table_of_detector(attributes):
     model, configuration = _learned(attributes), attributes["configuration_"]
     looks_at, scores = SCORES[configuration["score_from"]], attributes["calibration_scores_"]
     each_score, each_column = (len(looks_at),), (model.n_decoded,)
-    # Before it is read, no score bounds the threshold.
-    bounds = (scores.min(), scores.max()) if isinstance(scores, np.ndarray) else ()
+    offset = Number(float)  # before they are read, no score bounds the threshold
+    if isinstance(scores, np.ndarray):
+        offset = Offset(float, scores.min(), scores.max())
     finds_nothing = configuration["threshold"] == "conformal" and _is_lowest(attributes)
     has_codes, is_joint = "code" in looks_at, len(looks_at) > 1
     nothing = OneOf([None])
     return {
-        "offset_": OneOf([-math.inf]) if finds_nothing else Number(float, *bounds),
+        "offset_": OneOf([-math.inf]) if finds_nothing else offset,
         "score_center_": Array(each_score, np.float64, *(() if is_joint else (0, 0))),
         "score_spread_": Array(each_score, np.float64, *((LEAST_SPREAD,) if is_joint else (1, 1))),
         "code_center_": Array(each_column, np.float64) if has_codes else nothing,

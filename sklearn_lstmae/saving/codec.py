@@ -7,6 +7,7 @@ file names it. skops stores whatever is neither plain nor of such a class.
 """
 
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -33,6 +34,9 @@ LONGEST_NAME = 200
 TIMES = re.compile(r"<[mM]8(\[\d{0,9}(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?")
 # Last part of the name of a value that cannot be saved -> what to do.
 ADVICE = {"cv": " Save it after set_params(cv=5): only the next fit reads cv."}
+
+# What scikit-learn keeps of `set_fit_request` and the like: objects of a class that is private.
+REQUESTS = "_metadata_request"
 
 # Class of an estimator -> function of its attributes that raises ValueError if they are impossible.
 Estimators = Mapping[type, Callable[[dict[str, Any]], object]]
@@ -104,6 +108,13 @@ class Writer:
     def _estimator(self, value, where):
         value = snapshot(value)
         state = parts_of(value)
+        if state["attributes"].pop(REQUESTS, None) is not None:
+            warnings.warn(
+                f"The metadata requests of field {where!r}, as set_fit_request makes them, are not "
+                "saved: set them again after load.",
+                UserWarning,
+                stacklevel=2,
+            )
         encoded = {name: self._dict(part, f"{where}.{name}")[1] for name, part in state.items()}
         # Last, since it relies on what is within.
         check_attributes(type(value), self._estimators, state["attributes"], where)
@@ -165,7 +176,12 @@ class Reader:
 
     def _decode_nested(self, code, where):
         if isinstance(code, list):
-            return [self.decode(item, _within(where, f"[{i}]")) for i, item in enumerate(code)]
+            return [
+                self.decode(item, _within(where, f"[{i}]"))
+                if isinstance(item, list | dict)
+                else item  # a name for each of many numbers takes long
+                for i, item in enumerate(code)
+            ]
         if len(code) != 1 or not code.keys() <= TAGS.keys():
             keys = shown(sorted(code))
             raise ValueError(f"field {where!r} has keys {keys}, not one of {sorted(TAGS)}.")

@@ -54,6 +54,11 @@ def save(estimator: BaseEstimator, path: str | PathLike[str] | BinaryIO) -> None
     OSError
         If the file cannot be written, for example because the disk is full.
 
+    Warns
+    -----
+    UserWarning
+        If ``set_fit_request`` or the like was called: what it set is not saved.
+
     See Also
     --------
     load : Load an estimator that `save` wrote.

@@ -1,5 +1,6 @@
 """What is loaded is what was saved, to the bit, and nothing else is ever loaded."""
 
+import copy
 import io
 import json
 import os
@@ -37,6 +38,7 @@ from sklearn_lstmae import (
     sliding_windows,
 )
 from sklearn_lstmae import _file_container as container
+from sklearn_lstmae.fitting.model import unfrozen
 from sklearn_lstmae.saving import persistence, skops_archive
 
 # Two epochs are often no better than the mean: the warning says the truth.
@@ -427,6 +429,15 @@ def test_contradicting_attributes_are_not_saved(plain, path):
     assert not path.exists()
 
 
+@pytest.mark.parametrize("shift", [-1e9, 1e9])
+def test_a_threshold_set_by_hand_is_not_saved_and_the_range_is_told(shift, careful, path):
+    moved = copy.copy(careful)
+    moved.offset_ = careful.offset_ + shift
+    with pytest.raises(ValueError, match=r"'offset_' is .* lowest and highest of 'calibration_s"):
+        save(moved, path)
+    assert not path.exists()
+
+
 def test_the_values_of_a_file_are_checked_and_both_are_named(plain, path):
     """Before arrays are read only their shapes can be."""
 
@@ -719,3 +730,23 @@ def test_an_old_pickle_gives_the_same_codes():
     loaded = pickle.loads((FIXTURES / "transformer-1.pickle").read_bytes())
     with np.load(FIXTURES / "transformer-1.npz") as expected:
         assert_allclose(loaded.transform(expected["X"]), expected["codes"], rtol=0, atol=1e-5)
+
+
+# What scikit-learn was told about metadata -----------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["transformer", "frozen", "detector", "classifier"])
+def test_metadata_requests_are_left_out_with_a_word(name, plain, path):
+    with sklearn.config_context(enable_metadata_routing=True):
+        plain = copy.copy(plain).set_inverse_transform_request(lengths=True)
+        model = {
+            "transformer": lambda: plain,
+            "frozen": lambda: FrozenEstimator(plain),
+            "detector": lambda: LSTMAutoencoderDetector().set_fit_request(groups=True),
+            "classifier": lambda: LSTMAutoencoderClassifier().set_fit_request(X_unlabeled=True),
+        }[name]()
+    with pytest.warns(UserWarning, match="metadata requests of field 'model.*again after load"):
+        save(model, path)
+    assert str(load(path)) == str(model)
+    assert hasattr(unfrozen(model), "_metadata_request")
+    assert not hasattr(unfrozen(load(path)), "_metadata_request")
