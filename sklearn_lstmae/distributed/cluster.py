@@ -14,7 +14,7 @@ from typing import Any
 from sklearn_lstmae._sklearn import num_samples, take_rows
 from sklearn_lstmae.distributed.collections import divide_sequences, partition
 from sklearn_lstmae.distributed.rank_process import Reply, run_in_process
-from sklearn_lstmae.distributed.ranks import check_transformer
+from sklearn_lstmae.distributed.ranks import LostRankError, check_transformer
 from sklearn_lstmae.fitting.in_one_step import learning_aside
 from sklearn_lstmae.sequences.numbers import is_dask
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
@@ -74,7 +74,7 @@ def fit(
 
     Raises
     ------
-    RuntimeError
+    LostRankError
         If a rank was killed or lost. It is raised within seconds, and its message names the rank.
 
     ValueError
@@ -211,11 +211,11 @@ def _judge(replies, workers):
         "the worker may contain the reason."
     )
     if reply.kind == "gone":
-        raise RuntimeError(f"The worker of {name} is gone, so the fit has ended. {advice}")
+        raise LostRankError(f"The worker of {name} is gone, so the fit has ended. {advice}")
     if reply.kind == "killed":
-        raise RuntimeError(f"The process of {name} {_death(reply.value)}. {advice}")
+        raise LostRankError(f"The process of {name} {_death(reply.value)}. {advice}")
     if reply.kind == "stopped":
-        raise RuntimeError(f"The process of {name} was stopped. {advice}")
+        raise LostRankError(f"The process of {name} was stopped. {advice}")
     reply.value.add_note(f"This was raised by {name}, on its part of X.")
     raise reply.value
 

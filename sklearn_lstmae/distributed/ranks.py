@@ -17,7 +17,7 @@ LOST = ("Aborted", "Cancelled", "DeadlineExceeded", "Internal", "Unavailable")
 
 
 class LostRankError(RuntimeError):
-    """A rank cannot continue, because another one has ended or cannot be reached."""
+    """A fit on several ranks cannot continue: one of them has ended or cannot be reached."""
 
 
 def fit_rank(

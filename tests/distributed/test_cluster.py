@@ -4,18 +4,22 @@ Each pair of ranks takes seconds to start, so that one fit has many options at o
 """
 
 import os
+import re
 import signal
-import threading
 import time
-from pathlib import Path
 
 import dask.array as da
 import numpy as np
+import psutil
 import pytest
 from distributed import Client, LocalCluster
 
 from helpers import assert_same, make_transformer, ragged
 from sklearn_lstmae import LSTMAutoencoderDetector, distributed
+from sklearn_lstmae.distributed.cluster import MOST_TELLING, _judge
+from sklearn_lstmae.distributed.rank_process import Reply
+from sklearn_lstmae.distributed.ranks import LostRankError
+from sklearn_lstmae.fitting.in_one_step import fitted_attributes
 from sklearn_lstmae.training.shards import Shards, sharing
 
 N, T, F = 26, 12, 2
@@ -36,62 +40,102 @@ def X():
     return np.random.default_rng(0).normal(size=(N, T, F)).astype("f4")
 
 
-def ranks():
-    """Processes of ranks that this process has started."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = path.read_text().rpartition(")")[2].split()[1]
-            command = path.with_name("cmdline").read_bytes()
-            if int(parent) == os.getpid() and b"rank_process" in command:
-                found.append(int(path.parent.name))
-        except OSError:  # it has ended
-            continue
-    return sorted(found)
+def ranks(parent):
+    """Processes of ranks that a process has started."""
+    children = psutil.Process(parent).children()
+    return [each.pid for each in children if "rank_process" in " ".join(each.cmdline())]
+
+
+@pytest.fixture
+def watcher(tmp_path):
+    """A callback that notes epochs in a file, and once kills the other rank after the second."""
+    pytest.importorskip("sklearn.callback", reason="callbacks are new in scikit-learn 1.9")
+
+    class Watcher:
+        def setup(self, estimator, context): ...
+        def teardown(self, estimator, context): ...
+        def on_fit_task_begin(self, estimator, context): ...
+        def on_fit_task_end(self, estimator, context, *, X):
+            if context.task_name != "epoch":
+                return
+            epoch = context.task_id + 1
+            with open(tmp_path / "epochs", "a") as file:
+                print(epoch, len(X), file=file)
+            if epoch == 2 and not (tmp_path / "killed").exists():
+                [other] = set(ranks(os.getppid())) - {os.getpid()}
+                os.kill(other, signal.SIGKILL)
+                (tmp_path / "killed").write_text(str(time.time()))
+
+    return Watcher()
 
 
 @pytest.mark.tensorflow
-@pytest.mark.filterwarnings("ignore:All 2 epochs were run:UserWarning")
-def test_two_ranks_fit_what_two_shards_of_one_process_do(client, X):
-    """Bit for bit: ragged, masked, with dropout, noise, two decoders, early stopping, summaries."""
+@pytest.mark.filterwarnings("ignore:The fit is no better")
+def test_a_fit_that_loses_a_rank_is_resumed_to_the_bits_of_one_process(
+    client, X, watcher, tmp_path, capfd
+):
+    """Ragged, masked, with dropout, noise, two decoders, early stopping and summaries.
+
+    Rank 0 alone calls back, prints, and writes checkpoints.
+    """
     lengths = 9 + np.arange(N) % 4
     sequences = ragged(np.where(np.random.default_rng(1).random(X.shape) < 0.1, np.nan, X), lengths)
     options = {
         "missing": "mask", "dropout": 0.1, "noise": 0.1, "objective": "composite", "horizon": 2,
-        "early_stopping": True, "batch_size": 8, "warm_start": True,
+        "early_stopping": True, "patience": 2, "epochs": 12, "learning_rate": 0.3, "batch_size": 8,
+        "warm_start": True,
     }  # fmt: skip
-    estimator = make_transformer(**options)
+    files = {"checkpoint_dir": tmp_path / "checkpoints", "resume": True, "verbose": 2}
+    estimator = make_transformer(**options, **files).set_callbacks(watcher)
+    with pytest.raises(LostRankError, match=r"rank 1 of 2 \(worker tcp.* was killed by SIGKILL"):
+        distributed.fit(estimator, sequences, client=client)
+    assert time.time() - float((tmp_path / "killed").read_text()) < 60
+    assert not hasattr(estimator, "weights_")
+    assert ranks(os.getpid()) == []
+    assert len(list((tmp_path / "checkpoints").glob("*.lstmae"))) == 2
+
     assert distributed.fit(estimator, sequences, client=client) is estimator
+    assert ranks(os.getpid()) == []
     with sharing(Shards(2, range(2))):
         expected = make_transformer(**options).fit(sequences)
-    assert_same(vars(estimator), vars(expected))
-    assert ranks() == []
+    assert_same(fitted_attributes(estimator), fitted_attributes(expected))
+    assert expected.n_epochs_ < expected.epochs
+    epochs = [1, 2, *range(2, expected.n_epochs_ + 1)]  # what is resumed reports its last epoch
+    assert (tmp_path / "epochs").read_text().splitlines() == [f"{each} 13" for each in epochs]
+    printed = re.findall(r"^epoch (\d+)/12: loss", capfd.readouterr().err, re.MULTILINE)
+    assert printed == [str(each) for each in epochs]
 
 
-@pytest.mark.tensorflow
-@pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes by /proc")
-def test_a_killed_rank_is_an_error_that_names_it(client, X, tmp_path):
-    killed = []
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (Reply("killed", -9), r"process of rank 1 of 2 \(worker b\) was killed by SIGKILL\. With"),
+        (Reply("killed", -99), "was killed by signal 99"),
+        (Reply("killed", 3), "ended with status 3"),
+        (Reply("gone"), r"The worker of rank 1 of 2 \(worker b\) is gone, and the fit with it"),
+        (Reply("stopped"), "The process of rank 1 .* was stopped"),
+        (Reply("lost", LostRankError("Rank 1 lost another rank")), "^Rank 1 lost another rank"),
+    ],
+    ids=["signal", "unknown signal", "status", "gone", "stopped", "lost"],
+)
+def test_the_rank_that_ended_first_is_named(reply, expected):
+    """That others lost it explains less, and that they were stopped then explains nothing."""
+    with pytest.raises(LostRankError, match=expected):
+        _judge({1: reply}, ["a", "b"])
+    less_telling = MOST_TELLING[MOST_TELLING.index(reply.kind) + 1 :]
+    for kind in less_telling:
+        other = Reply(kind, LostRankError("Rank 0 lost another rank"))
+        with pytest.raises(LostRankError, match=expected):
+            _judge({0: other, 1: reply}, ["a", "b"])
 
-    def kill():
-        while not list(tmp_path.glob("*.lstmae")):
-            time.sleep(0.1)
-        victim = ranks()[-1]
-        killed.append(time.monotonic())
-        os.kill(victim, signal.SIGKILL)
 
-    lazy = da.from_array(X, chunks=(7, 5, 1))
-    estimator = make_transformer(epochs=10**5, checkpoint_dir=tmp_path, batch_size=8)
-    killer = threading.Thread(target=kill, daemon=True)
-    killer.start()
-    with pytest.raises(RuntimeError, match=r"rank \d of 2 \(worker tcp.*was killed by SIGKILL"):
-        distributed.fit(estimator, lazy, client=client)
-    assert time.monotonic() - killed[0] < 60
-    assert not hasattr(estimator, "weights_")
-    deadline = time.monotonic() + 30
-    while ranks() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert ranks() == []
+def test_an_error_of_a_rank_has_a_note_that_names_it():
+    replies = {0: Reply("lost", LostRankError("lost")), 1: Reply("error", ValueError("wrong"))}
+    with pytest.raises(ValueError, match="wrong") as caught:
+        _judge(replies, ["a", "b"])
+    assert caught.value.__notes__ == [
+        "This was raised by rank 1 of 2 (worker b), on its part of X."
+    ]
 
 
 # What is refused before any rank is started ----------------------------------------------
