@@ -211,18 +211,20 @@ class TrainingSteps:
         n_steps, shards, here = tf.shape(order)[0], self.recipe.shards, self.recipe.here
         shape = [self.objective.n_terms]
         arrays = [tf.TensorArray(tf.float32, n_steps, element_shape=shape) for _ in range(2)]
+        known_counts = self._counts_over_processes(tables, order)
 
         def body(step, vector, state, losses, counts):
-            parts = [_take(tables, order[step, place]) for place in range(len(here))]
-            count = tf.add_n([self.objective.counts(part) for part in parts])  # (J,)
-            [count] = self._over_processes(count)
+            parts = self._take_parts(tables, order[step])
+            count = self._count(parts) if known_counts is None else known_counts[step]  # (J,)
             results = []
             for shard, part in zip(here, parts, strict=True):
                 key = seed * [1, shards * SEEDS] + [0, (step * shards + shard) * SEEDS]
                 scales = term_weights / tf.maximum(count, 1.0)
                 results.append(self._gradient(vector, part, scales, key, numbers, constants))
             loss, gradient = (tf.add_n(list(both)) for both in zip(*results, strict=True))
-            loss, gradient = self._over_processes(loss, gradient)
+            if self.recipe.reduce is not None:
+                both = self.recipe.reduce(tf.concat([loss, gradient], 0))
+                loss, gradient = tf.split(both, [shape[0], sum(self._sizes)])
             vector, state = self._update(state, gradient, vector, rates[step], numbers)
             return step + 1, vector, state, losses.write(step, loss), counts.write(step, count)
 
@@ -235,12 +237,25 @@ class TrainingSteps:
         )
         return vector, state, *(array.stack() for array in arrays)
 
-    def _over_processes(self, *vectors):
-        """Sum of each vector over all processes."""
+    def _counts_over_processes(self, tables, order):
+        """Number of errors of all steps, so that each step has one exchange: (S, J) or None."""
         if self.recipe.reduce is None:
-            return vectors
-        sizes = [vector.shape[0] for vector in vectors]
-        return tf.split(self.recipe.reduce(tf.concat(vectors, 0)), sizes)
+            return None
+        counts = tf.map_fn(
+            lambda rows: self._count(self._take_parts(tables, rows)),
+            order,
+            fn_output_signature=tf.float32,
+        )
+        counts = self.recipe.reduce(tf.reshape(counts, [-1]))
+        return tf.reshape(counts, [-1, self.objective.n_terms])
+
+    def _take_parts(self, tables, order):
+        """The rows of one step, (shards of this process, B / shards): tables of each shard."""
+        return [_take(tables, order[place]) for place in range(len(self.recipe.here))]
+
+    def _count(self, parts):
+        """Number of errors that each term sums up over the shards of this process: (J,)."""
+        return tf.add_n([self.objective.counts(part) for part in parts])
 
     def _shard_gradient(self, vector, tables, scales, key, numbers, constants):
         """Summed losses (J,) and the gradient (W,) of their sum in these scales (J,)."""

@@ -485,3 +485,33 @@ def test_steps_in_one_call_or_in_many_are_the_same_to_the_bit(plain, make_plan):
 def test_training_draws_from_no_global_generator(plain, take_steps, keeps_random_states):
     with keeps_random_states():
         take_steps(plain.objective, plain.weights, plain.tables, dropout=0.5, noise=0.5)
+
+
+# Several processes -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("clipnorm", [None, 0.3])
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5], [3, -1, 5]], ids=["all rows", "absent"])
+def test_processes_take_the_steps_of_one_with_a_single_exchange_a_step(order, clipnorm, make_plan):
+    exchanged = []
+
+    def double(tensor):
+        """The sum over two processes that have the same rows."""
+        exchanged.append(tensor.shape.as_list())
+        return 2 * tensor
+
+    plan = make_plan(clipnorm=clipnorm, term_weights=(0.7, 0.2))
+    order = np.tile(np.array(order, "i4"), (3, 1))[:, np.newaxis]  # (S, 1, B / 2)
+    results = []
+    for recipe, rows in (
+        (Recipe.of(plan, 2, False, range(1), double), order),
+        (Recipe.of(plan, 2, False), np.repeat(order, 2, axis=1)),
+    ):
+        steps = training_steps(Distances(), recipe)
+        state, rates = steps.initial_state(), np.full(3, 0.05, "f4")
+        weights, *others = steps(plan, START, state, TABLES, rows, rates, 0, [OFFSET])
+        results.append([*weights, *others[-2:]])
+    for value, same in zip(*results, strict=True):
+        assert_array_equal(value, same)
+    # The counts of all steps, then, in the body of the loop, the losses and the gradient.
+    assert exchanged == [[None], [2 + 4]]
