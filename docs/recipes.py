@@ -111,7 +111,9 @@ def transform_on_ray(folder):
         start = time.perf_counter()
         rows = [{"row": row, "x": x} for row, x in enumerate(X)]
         data = ray.data.from_items(rows, override_num_blocks=2)
-        mapped = data.map_batches(Encoder, batch_size=256, concurrency=1)
+        mapped = data.map_batches(
+            Encoder, batch_size=256, compute=ray.data.ActorPoolStrategy(size=1)
+        )
         found = mapped.take_all()
         seconds = time.perf_counter() - start
     finally:
