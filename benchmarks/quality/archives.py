@@ -1,4 +1,4 @@
-"""Where the sets of the UCR and UEA archives are found, and how their files are read."""
+"""Where the sets of packages are found, and how the files of the archives are read."""
 
 import importlib.metadata
 import importlib.util
@@ -20,18 +20,19 @@ def aeon_folder(name):
     return Path(package.origin).parent / "datasets" / "data" / name
 
 
-def wheel_folder(name):
-    """Folder of a set that one of the DISTRIBUTIONS brings."""
-    for distribution in DISTRIBUTIONS:
+def wheel_file(name, file_name, distributions=DISTRIBUTIONS):
+    """File of a set that one of the distributions brings."""
+    for distribution in distributions:
         try:
             files = importlib.metadata.files(distribution) or []
         except importlib.metadata.PackageNotFoundError:
             continue
         for file in files:
-            if file.name == f"{name}_TRAIN.tsv":
-                return Path(file.locate()).parent
+            if file.name == file_name:
+                return Path(file.locate())
+    packages = "package" if len(distributions) == 1 else "packages"
     raise ModuleNotFoundError(
-        f"The set {name} is part of the packages {' and '.join(DISTRIBUTIONS)}, "
+        f"The set {name} is part of the {packages} {' and '.join(distributions)}, "
         "which `make bench-quality` installs."
     )
 

