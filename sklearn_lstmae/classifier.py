@@ -400,10 +400,6 @@ class LSTMAutoencoderClassifier(
         tags.input_tags = get_tags(self._autoencoder).input_tags
         return tags
 
-    @property
-    def _autoencoder(self):
-        return LSTMAutoencoderTransformer() if self.autoencoder is None else self.autoencoder
-
     def _take_frozen(self, X, X_unlabeled):
         """Validate X for a pre-trained autoencoder, which becomes the fitted one."""
         if X_unlabeled is not None:

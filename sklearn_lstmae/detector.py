@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Sequence
 from copy import copy
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +40,7 @@ from sklearn_lstmae.fitting.thresholds import (
 )
 from sklearn_lstmae.sequences.numbers import to_container
 from sklearn_lstmae.sequences.validation import check_horizon, check_sequences
-from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, OptionalAutoencoderMixin
+from sklearn_lstmae.transformer import OptionalAutoencoderMixin
 
 if TYPE_CHECKING:
     import pandas
@@ -84,10 +84,12 @@ class LSTMAutoencoderDetector(
     Parameters
     ----------
     autoencoder : LSTMAutoencoderTransformer, FrozenEstimator or None, default=None
-        The autoencoder, of which a clone is fitted. If None, it has default parameters, which
-        `set_params` and searches can change: ``autoencoder__latent_dim=8``. To use a fitted
-        autoencoder without fitting it again, wrap it in `sklearn.frozen.FrozenEstimator`. It then
-        works as it was fitted; parameters that were set later have no effect.
+        The autoencoder, of which a clone is fitted. If None, it has the parameters
+        ``summary_weight=0, append_states=True``, with which it finds more anomalies, and otherwise
+        the defaults. `set_params` and searches can change them: ``autoencoder__latent_dim=8``. To
+        use a fitted autoencoder without fitting it again, wrap it in
+        `sklearn.frozen.FrozenEstimator`. It then works as it was fitted; parameters that were set
+        later have no effect.
 
     contamination : float, default=0.1
         Share of outliers to find, above 0 and at most 0.5. With ``threshold="train"`` it is the
@@ -116,7 +118,8 @@ class LSTMAutoencoderDetector(
         - "reconstruction": its negated mean error, see `errors`.
         - "code": the negated Mahalanobis distance of its code from the codes of the training
           sequences. Their covariance is shrunk (`sklearn.covariance.LedoitWolf`), so that it has an
-          inverse even with few sequences.
+          inverse even with few sequences. With ``append_states=True`` the states are part of the
+          code here, and far more anomalies are found than without them.
         - "both": the lower of the two, each brought to median 0 and interquartile range 1 over the
           training sequences.
 
@@ -146,8 +149,9 @@ class LSTMAutoencoderDetector(
         with "train", out-of-fold scores, fold by fold, with "cv", and those of the held-out
         sequences with "conformal".
 
-    code_center_, code_precision_ : ndarray of shape (L,) and (L, L), or None
-        Mean and inverse covariance of the codes. None with ``score_from="reconstruction"``.
+    code_center_, code_precision_ : ndarray of shape (C,) and (C, C), or None
+        Mean and inverse covariance of the C columns that `transform` of the autoencoder returns.
+        None with ``score_from="reconstruction"``.
 
     score_center_, score_spread_ : ndarray of shape (1,) or (2,)
         Center and spread by which the scores are standardized. 0 and 1 unless ``score_from`` is
@@ -244,6 +248,10 @@ class LSTMAutoencoderDetector(
         "cv": ["cv_object"],
         "random_state": ["random_state"],
     }
+
+    # Errors and codes tell anomalies better where reconstruction is all that is learned, and
+    # distances of states better than those of codes.
+    _defaults: ClassVar[dict] = {"summary_weight": 0.0, "append_states": True}
 
     def __init__(
         self,
@@ -518,10 +526,6 @@ class LSTMAutoencoderDetector(
         return tags
 
     @property
-    def _autoencoder(self):
-        return LSTMAutoencoderTransformer() if self.autoencoder is None else self.autoencoder
-
-    @property
     def _is_frozen(self):
         return isinstance(self.autoencoder, FrozenEstimator)
 
@@ -562,15 +566,18 @@ class LSTMAutoencoderDetector(
         return self
 
     def _encode(self, X):
-        # Distances are not improved by the columns of `append_states`.
-        width = fitted_model(self.autoencoder_).n_decoded
-        return np.asarray(self.autoencoder_.transform(X), dtype=np.float64)[:, :width]
+        return np.asarray(self.autoencoder_.transform(X), dtype=np.float64)
+
+    def _distances(self, X):
+        # Detectors of earlier versions know no states.
+        codes = self._encode(X)[:, : len(self.code_center_)]
+        return mahalanobis(codes, self.code_center_, self.code_precision_)
 
     def _score_each(self, X):
         """(N, 1), or (N, 2) with "both"; the higher, the more normal."""
         scores = {
             "reconstruction": lambda: -self.autoencoder_.errors(X),
-            "code": lambda: -mahalanobis(self._encode(X), self.code_center_, self.code_precision_),
+            "code": lambda: -self._distances(X),
         }
         names = SCORES[self.configuration_["score_from"]]
         return np.column_stack([scores[name]() for name in names])

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from numbers import Real
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -975,6 +975,13 @@ class OptionalAutoencoderMixin:
     """Parameters of an estimator whose ``autoencoder`` is one with defaults where it is None."""
 
     autoencoder: Any
+    _defaults: ClassVar[dict[str, Any]] = {}  # of that autoencoder, where others are better here
+
+    @property
+    def _autoencoder(self):
+        if self.autoencoder is None:
+            return LSTMAutoencoderTransformer(**self._defaults)
+        return self.autoencoder
 
     def set_params(self, **params: Any) -> Self:
         """Set the parameters of this estimator and of its autoencoder.
@@ -992,5 +999,5 @@ class OptionalAutoencoderMixin:
             Estimator instance.
         """
         if self.autoencoder is None and any(name.startswith("autoencoder__") for name in params):
-            params = {"autoencoder": LSTMAutoencoderTransformer(), **params}
+            params = {"autoencoder": self._autoencoder, **params}
         return super().set_params(**params)  # type: ignore[misc]

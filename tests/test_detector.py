@@ -123,9 +123,9 @@ def test_errors_are_those_of_the_main_task_of_the_autoencoder(task):
     assert_array_equal(detector.score_samples(CUBE), autoencoder.score_samples(CUBE))
 
 
-def test_without_an_autoencoder_it_is_one_with_defaults():
+def test_without_an_autoencoder_it_is_one_that_rebuilds_alone_and_has_states():
     detector = LSTMAutoencoderDetector(random_state=0).fit(TABLE[:4, :2])
-    default = LSTMAutoencoderTransformer(random_state=0)
+    default = LSTMAutoencoderTransformer(summary_weight=0, append_states=True, random_state=0)
     assert detector.autoencoder is None
     assert detector.autoencoder_.get_params() == default.get_params()
 
@@ -457,7 +457,11 @@ def test_later_parameters_change_nothing_until_the_next_fit():
 @pytest.mark.parametrize("kind", [LSTMAutoencoderDetector, LSTMAutoencoderClassifier])
 def test_parameters_of_a_default_autoencoder_can_be_set(kind):
     estimator = kind().set_params(autoencoder__latent_dim=3, random_state=4)
-    assert estimator.autoencoder.get_params() == LSTMAutoencoderTransformer(3).get_params()
+    changed = (
+        {"summary_weight": 0, "append_states": True} if kind is LSTMAutoencoderDetector else {}
+    )
+    expected = LSTMAutoencoderTransformer(3, **changed)
+    assert estimator.autoencoder.get_params() == expected.get_params()
     assert estimator.random_state == 4
     assert clone(kind()).set_params(random_state=1).autoencoder is None
     given = kind().set_params(autoencoder=make_autoencoder(), autoencoder__epochs=7).autoencoder

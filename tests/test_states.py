@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
+from sklearn.covariance import LedoitWolf
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import GridSearchCV
@@ -197,12 +198,28 @@ def test_pipelines_searches_and_data_frames_take_them():
     assert columns[-1] == "codes__lstmautoencodertransformer_minimum_9"
 
 
-def test_detectors_leave_them_out_of_distances(tmp_path):
+def test_detectors_have_them_in_distances(tmp_path):
+    detector = LSTMAutoencoderDetector(make(), score_from="code", random_state=0).fit(X)
+    columns = detector.autoencoder_.transform(X).astype(float)
+    standard = (columns - columns.mean(axis=0)) / columns.std(axis=0)
+    squares = LedoitWolf().fit(standard).mahalanobis(standard)
+    assert_allclose(detector.score_samples(X), -np.sqrt(squares))
+    save(detector, tmp_path / "detector")
+    assert_array_equal(load(tmp_path / "detector").score_samples(X), detector.score_samples(X))
+
+
+def test_distances_of_earlier_detectors_have_none(tmp_path):
     detector = LSTMAutoencoderDetector(make(), score_from="code", random_state=0).fit(X)
     plain = LSTMAutoencoderDetector(make(False), score_from="code", random_state=0).fit(X)
-    assert_array_equal(detector.score_samples(X), plain.score_samples(X))
+    expected = plain.score_samples(X)
+    for name in ("code_center_", "code_precision_", "offset_", "calibration_scores_"):
+        setattr(detector, name, getattr(plain, name))
+    assert_array_equal(detector.score_samples(X), expected)
     save(detector, tmp_path / "detector")
-    assert_array_equal(load(tmp_path / "detector").score_samples(X), plain.score_samples(X))
+    assert_array_equal(load(tmp_path / "detector").score_samples(X), expected)
+    detector.code_center_ = np.zeros(plain.code_center_.size + 1)
+    with pytest.raises(ValueError, match=r"'code_center_' is an array of float64 of shape"):
+        save(detector, tmp_path / "odd")
 
 
 @pytest.mark.parametrize("fine_tune", [True, False])

@@ -283,7 +283,9 @@ def _table_of_classifier(attributes):
 def _table_of_detector(attributes):
     model, configuration = _learned(attributes), attributes["configuration_"]
     looks_at, scores = SCORES[configuration["score_from"]], attributes["calibration_scores_"]
-    each_score, each_column = (len(looks_at),), (model.n_decoded,)
+    each_score, each_column = (len(looks_at),), (model.n_columns,)
+    if getattr(attributes.get("code_center_"), "shape", None) == (model.n_decoded,):
+        each_column = (model.n_decoded,)  # of an earlier version, which left states out
     offset = Number(float)  # before they are read, no score bounds the threshold
     if isinstance(scores, np.ndarray):
         offset = Offset(float, scores.min(), scores.max())

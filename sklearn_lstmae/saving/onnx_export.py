@@ -241,7 +241,7 @@ def _detector_outputs(graph, detector, _):
             score = tensors.errors()
         else:
             # The code is that of all steps, as `transform` returns it.
-            code = Tensors(graph, model).code(model.n_decoded)
+            code = Tensors(graph, model).code(len(detector.code_center_))
             score = _distance(graph, code, detector.code_center_, detector.code_precision_)
         score = graph.add("Neg", score)
         scores.append(graph.add("Div", graph.add("Sub", score, center), spread))
