@@ -6,7 +6,7 @@ from benchmarks.__main__ import show
 from benchmarks.harness import Remote, started
 from benchmarks.quality.__main__ import make_parser
 from benchmarks.records import Record
-from sklearn_lstmae import LSTMAutoencoderTransformer
+from sklearn_lstmae import LSTMAutoencoderDetector
 
 from .contenders import CONTENDERS, OURS
 from .measures import Trials, average, collect, judge
@@ -41,7 +41,8 @@ def measure_all(settings, sets, contenders, n_seeds):
                 print(f"{name}, {contender}: measured", flush=True)
     scores += average(scores)
     complete = set(sets) == set(SETS) and {"ours", "PCA"} <= set(contenders)
-    parameters = LSTMAutoencoderTransformer().set_params(**OURS | settings).get_params()
+    settings = {f"autoencoder__{name}": value for name, value in (OURS | settings).items()}
+    parameters = LSTMAutoencoderDetector().set_params(**settings).autoencoder.get_params()
     return Record(
         verdicts=judge(scores) if complete else [],
         numbers={"parameters": parameters},

@@ -23,7 +23,7 @@ class Trials:
 
     def __init__(self, settings):
         self.settings = settings
-        # Contenders that differ in how they score are learned once.
+        # Contenders that differ in what they look at are learned once.
         self.learn = functools.cache(self._learn)
 
     def _learn(self, learner, name, seed):
@@ -33,10 +33,9 @@ class Trials:
 
     def run(self, contender, name, seed):
         """``{case: {measure: number}}``."""
-        learner, overlap = CONTENDERS[contender]
-        score = self.learn(learner, name, seed)
-        chosen = SETS[name](seed)
-        stride = chosen.length // COVER if overlap else chosen.length
+        chosen, contender = SETS[name](seed), CONTENDERS[contender]
+        score = self.learn(contender.learn, name, seed)[contender.look]
+        stride = chosen.length // COVER if contender.overlap else chosen.length
         values = {}
         for case, (record, labels) in chosen.judged.items():
             windows, index = sliding_windows(record, chosen.length, stride)

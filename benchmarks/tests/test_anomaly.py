@@ -28,19 +28,29 @@ def test_a_watcher_finds_what_is_easy_to_see(contender, small_set):
     assert values["event F1"] == 1
 
 
-def test_what_scores_windows_that_overlap_or_not_is_learned_once(small_set, monkeypatch):
+def test_what_looks_at_windows_in_several_ways_is_learned_once(small_set, monkeypatch):
     learned, scored = [], []
+
+    def judge_steps(others):
+        scored.append(len(others))
+        return np.zeros(others.shape[:2])
 
     def watch(windows, seed, settings):
         learned.append(len(windows))
-        return lambda others: scored.append(len(others)) or np.zeros(others.shape[:2])
+        return {contenders.STEPS: judge_steps, contenders.WINDOWS: lambda others: others[:, 5, 0]}
 
-    for name, overlap in [("ours", True), ("ours, apart", False)]:
-        monkeypatch.setitem(contenders.CONTENDERS, name, (watch, overlap))
+    choices = {
+        "ours": {},
+        "ours, apart": {"overlap": False},
+        "ours, windows": {"look": contenders.WINDOWS},
+    }
+    for name, choice in choices.items():
+        monkeypatch.setitem(contenders.CONTENDERS, name, contenders.Contender(watch, **choice))
     trials = measures.Trials({})
-    values = [trials.run(name, "small", 0)["small"] for name in ("ours", "ours, apart")]
+    values = [trials.run(name, "small", 0)["small"] for name in choices]
     assert (learned, scored) == ([291], [291, 30])
-    assert [each["ROC-AUC"] for each in values] == [0.5, 0.5]
+    assert [each["ROC-AUC"] for each in values[:2]] == [0.5, 0.5]
+    assert values[2]["ROC-AUC"] > 0.9
 
 
 LABELS = np.repeat([0, 1, 0, 1, 0], [20, 4, 20, 6, 30]).astype(bool)
