@@ -66,6 +66,9 @@ def learn(estimator, sequences, report, *, goes_on=False, one_pass=False, checkp
     plan = make_plan(estimator, seed, one_pass, n_learning, summary is not None)
     objective = Autoencoding(architecture, model.loss, summary.n_components if summary else 0)
     fresh = fresh_state(objective, seed)
+    if summary is not None:
+        # Their gradient is zero as well, so that they stay zero.
+        fresh.weights[-2][:, summary.is_absent] = 0.0
     start = start or TrainingProgress(fresh)
     progress = train(
         objective,

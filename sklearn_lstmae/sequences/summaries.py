@@ -40,7 +40,8 @@ ROWS = 512
 # ... and from this many shares of sequences with many features.
 SHARES = 4096
 
-# Components that are kept at most.
+# Components of a summary. Where sequences are fewer, the last ones are zero: as many for each fold
+# of a search, so that all folds share a compiled network.
 COMPONENTS = 32
 
 # Values count up to this size, so that no output leaves float32.
@@ -63,7 +64,7 @@ class Summary:
     mean : ndarray of shape (S',)
         Of the shares that are used.
     components : ndarray of shape (S', C)
-        What makes components of shares without their mean.
+        What makes components of shares without their mean; zeros for a component that is absent.
     """
 
     dilations: np.ndarray
@@ -76,6 +77,11 @@ class Summary:
     def n_components(self):
         """C."""
         return self.components.shape[1]
+
+    @property
+    def is_absent(self):
+        """Which components are zero for all sequences: (C,)."""
+        return ~self.components.any(axis=0)
 
     def apply(self, reader: FrameReader):
         """Components of all sequences of a reader, as its encoder reads them: (N, C) float32."""
@@ -209,8 +215,9 @@ def _reduce(dilations, thresholds, columns, shares):
         return None
     squares, left = squares[::-1][:n_kept], left[:, ::-1][:, :n_kept]
     axes = scaled.T @ (left / np.sqrt(squares))  # (S'', C), of length 1
-    size = np.sqrt(squares.mean() / len(shares))
-    components = axes / size / deviation[:, np.newaxis]
+    size = np.sqrt(squares.sum() / COMPONENTS / len(shares))
+    components = np.zeros((len(axes), COMPONENTS))
+    components[:, :n_kept] = axes / size / deviation[:, np.newaxis]
     return Summary(
         dilations, thresholds, columns, mean.astype(np.float32), components.astype(np.float32)
     )

@@ -136,9 +136,14 @@ def test_components_are_standardized():
 
 @pytest.mark.parametrize("n_rows", [2, 3, 20])
 def test_few_sequences_have_few_components(n_rows):
+    """The others are zero, and the mean square is that of many sequences."""
     reader = make_reader(X[:n_rows])
     summary = learn_summary(reader, 0)
-    assert summary.apply(reader).shape == (n_rows, n_rows - 1)
+    components = summary.apply(reader)
+    assert components.shape == (n_rows, 32)
+    assert (~summary.is_absent).sum() == n_rows - 1
+    assert (components[:, n_rows - 1 :] == 0).all()
+    assert_allclose(np.square(components).mean(), 1, rtol=1e-4)
 
 
 def test_equal_sequences_have_no_summary():
@@ -205,15 +210,16 @@ def test_what_is_learned_from_is_bounded(monkeypatch):
     monkeypatch.setattr(summaries, "SHARES", 100)
     reader = make_reader(X)
     summary = learn_summary(reader, 0)
-    assert summary.components.shape == (100, 9)
-    assert summary.apply(reader).shape == (40, 9)
+    assert summary.components.shape == (100, 32)
+    assert (~summary.is_absent).sum() == 9
+    assert summary.apply(reader).shape == (40, 32)
 
 
 def test_many_features_are_summarized_by_some_of_their_shares():
     reader = make_reader(RNG.normal(size=(6, 12, 300)))
     summary = learn_summary(reader, 0)
     assert 0 < summary.columns.size <= summaries.SHARES < summary.thresholds.size
-    assert summary.apply(reader).shape == (6, 5)
+    assert (~summary.is_absent).sum() == 5
 
 
 def test_rows_of_a_reader_are_its_own():

@@ -1,5 +1,6 @@
 """Compiled once for the process: no second fit, fold, candidate or thread compiles again."""
 
+import inspect
 import multiprocessing
 import subprocess
 import sys
@@ -9,9 +10,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from sklearn_lstmae import LSTMAutoencoderClassifier, LSTMAutoencoderTransformer
+from sklearn_lstmae import (
+    LSTMAutoencoderClassifier,
+    LSTMAutoencoderDetector,
+    LSTMAutoencoderTransformer,
+)
 from sklearn_lstmae.network.wiring import network_of
 from sklearn_lstmae.training.compiled import compile_once, training_steps
 from sklearn_lstmae.training.objectives.autoencoder import Autoencoding
@@ -19,10 +25,11 @@ from sklearn_lstmae.training.objectives.classifier import Classifying
 from sklearn_lstmae.training.saliency import mean_saliency
 from sklearn_lstmae.training.steps import Recipe, TrainingSteps
 
-# One epoch is often no better than the mean, and `fit` warns of that.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*no better than:sklearn.exceptions.ConvergenceWarning"
-)
+# One epoch is often no better than the mean, or too few, and `fit` warns of that.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*no better than:sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:.*still falling:sklearn.exceptions.ConvergenceWarning"),
+]
 
 LENGTHS = [5, 1, 4, 3]
 WAIT = 60  # seconds: never reached unless a thread waits for another one
@@ -183,19 +190,74 @@ def test_threads_that_meet_at_a_new_network_compile_it_once(
 
 # Searches --------------------------------------------------------------------------------
 
-X = np.random.default_rng(0).normal(size=(12, 6, 1)).astype("f4")
-CLASSES = np.arange(12) % 3
+X = np.random.default_rng(0).normal(size=(40, 12, 1)).astype("f4")
+CLASSES = np.arange(40) % 3
 # A network that no other test has, so that what was compiled before does not matter.
 ODD = {
     "latent_dim": 5, "hidden_units": (2,), "bidirectional": False, "pooling": "last", "epochs": 1,
     "random_state": 0,
 }  # fmt: skip
-VALUES = np.linspace(0.03, 0.8, 7).tolist()  # TensorFlow warns of the sixth tracing in a row
+
+# What a search may vary: values that are all one compiled network. Switched on before, as it is
+# structure whether there is any dropout, noise, clipping, divergence or summary.
+NUMBERS = {
+    LSTMAutoencoderTransformer: {
+        "summary_weight": [0.01, 0.3, 2.0],
+        "horizon": [None, 1, 3],
+        "prediction_weight": [0.2, 0.5, 0.9],
+        "dropout": [0.05, 0.3, 0.8],
+        "noise": [0.05, 0.3, 2.0],
+        "kl_weight": [0.01, 0.3, 2.0],
+        "append_states": [False, True],
+        "scaling": [None, "feature", "sequence"],
+        "learning_rate": [1e-4, 1e-3, 1e-2],
+        "clipnorm": [0.1, 1.0, 9.0],
+        "epochs": [1, 2, 3],
+        "batch_size": ["auto", 1, 7, 64],
+        "early_stopping": [False, True],
+        "validation_fraction": [0.2, 0.5, 0.9],
+        "patience": [1, 2, 3],
+        "warm_start": [False, True],
+        "random_state": [0, 1, None],
+        "verbose": [0],
+    },
+    LSTMAutoencoderClassifier: {
+        "epochs": [1, 2, 3],
+        "learning_rate": [1e-4, 1e-3, 1e-2],
+        "batch_size": [1, 7, 64],
+        "class_weight": [None, "balanced", {0: 0.2, 1: 1.0, 2: 3.0}],
+        "unlabeled": [None, -1, "none"],
+        "early_stopping": [False, True],
+        "validation_fraction": [0.2, 0.3, 0.5],
+        "patience": [1, 2, 3],
+        "random_state": [0, 1, None],
+        "verbose": [0],
+    },
+    LSTMAutoencoderDetector: {
+        "contamination": [0.01, 0.1, 0.5],
+        "threshold": ["train", "cv", "conformal"],
+        "score_from": ["reconstruction", "code", "both"],
+        "cv": [2, 3],
+        "random_state": [0, 1, None],
+    },
+}
+# What makes another network, another loss or another update.
+STRUCTURE = {
+    LSTMAutoencoderTransformer: {
+        "latent_dim", "patch_size", "hidden_units", "bidirectional", "bottleneck", "pooling",
+        "objective", "conditional", "reverse_target", "decoder_start", "time_encoding",
+        "activation", "loss", "missing", "optimizer",
+    },
+    LSTMAutoencoderClassifier: {"autoencoder", "fine_tune"},
+    LSTMAutoencoderDetector: {"autoencoder"},
+}  # fmt: skip
+# Not for a search, whose fits would share a folder.
+ALONE = {"checkpoint_dir", "resume"}
 
 
 @pytest.fixture
 def count_traces(traces):
-    """A function of several estimators: how many functions each fit of one of them traced."""
+    """A function of estimators: how many functions the fit of each of them traced."""
 
     def count(estimators, y=None):
         counts = []
@@ -208,50 +270,68 @@ def count_traces(traces):
     return count
 
 
-@pytest.mark.parametrize(
-    ("parameter", "off", "more"),
-    [
-        ("dropout", 0.0, {}),
-        ("noise", 0.0, {}),
-        ("clipnorm", None, {}),
-        ("kl_weight", 0.0, {}),
-        ("learning_rate", None, {}),
-        ("prediction_weight", None, {"objective": "composite"}),
-    ],
-)
-def test_a_search_over_numbers_compiles_once(parameter, off, more, count_traces):
-    """Whether there is one changes what is computed: that is a second compilation."""
-    model = LSTMAutoencoderTransformer(**ODD, **more)
-    model.set_params(latent_dim=10 + len(parameter))  # nor has another parameter of this test
-    first, *others = count_traces(
-        LSTMAutoencoderTransformer(**model.get_params() | {parameter: value}) for value in VALUES
+@pytest.mark.parametrize("estimator", NUMBERS)
+def test_each_parameter_is_a_number_or_structure(estimator):
+    """A new parameter belongs to one of the tables above."""
+    numbers, structure = set(NUMBERS[estimator]), STRUCTURE[estimator]
+    assert not numbers & structure
+    parameters = set(estimator._parameter_constraints)
+    assert parameters == set(inspect.signature(estimator).parameters)
+    assert numbers | structure == parameters - ALONE
+
+
+def candidates(model):
+    """The model with each value of each of its numbers: {which one: estimator}."""
+    return {
+        f"{name}={value!r}": clone(model).set_params(**{name: value})
+        for name, values in NUMBERS[type(model)].items()
+        for value in values
+    }
+
+
+@pytest.mark.filterwarnings("ignore:.*finds nothing:UserWarning")
+def test_no_number_of_a_transformer_or_detector_compiles_again(count_traces):
+    autoencoder = LSTMAutoencoderTransformer(
+        **ODD, objective="composite", dropout=0.1, noise=0.1, kl_weight=0.1
     )
-    assert first > 0
-    assert others == [0] * 6
-    if parameter != "learning_rate" and parameter != "prediction_weight":
-        without = LSTMAutoencoderTransformer(**model.get_params() | {parameter: off})
-        assert count_traces([without])[0] > 0
-        assert count_traces([without]) == [0]
+    assert count_traces([autoencoder])[0] > 0
+    models = candidates(autoencoder) | candidates(LSTMAutoencoderDetector(autoencoder))
+    counts = count_traces(models.values())
+    assert dict(zip(models, counts, strict=True)) == dict.fromkeys(models, 0)
 
 
 @pytest.mark.parametrize("fine_tune", [True, False])
-def test_a_search_over_weights_of_classes_compiles_once(fine_tune, count_traces):
+def test_no_number_of_a_classifier_compiles_again(fine_tune, count_traces):
     autoencoder = LSTMAutoencoderTransformer(**ODD | {"latent_dim": 6})
-    first, *others = count_traces(
-        (
-            LSTMAutoencoderClassifier(
-                autoencoder,
-                class_weight={0: value, 1: 1.0, 2: 3.0},
-                epochs=1,
-                fine_tune=fine_tune,
-                random_state=0,
-            )
-            for value in VALUES
-        ),
-        CLASSES,
+    classifier = LSTMAutoencoderClassifier(
+        autoencoder, epochs=1, fine_tune=fine_tune, random_state=0
     )
+    assert count_traces([classifier], CLASSES)[0] > 0
+    models = candidates(classifier)
+    counts = count_traces(models.values(), CLASSES)
+    assert dict(zip(models, counts, strict=True)) == dict.fromkeys(models, 0)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "off"),
+    [("dropout", 0.0), ("noise", 0.0), ("clipnorm", None), ("kl_weight", 0.0)],
+)
+def test_whether_there_is_such_a_number_is_structure(parameter, off, count_traces):
+    """And compiled once each."""
+    numbers = {"dropout": 0.1, "noise": 0.1, "clipnorm": 1.0, "kl_weight": 0.1, parameter: off}
+    without = LSTMAutoencoderTransformer(**ODD | numbers | {"latent_dim": 10})
+    first, second = count_traces([without, without])
     assert first > 0
-    assert others == [0] * 6
+    assert second == 0
+
+
+def test_few_sequences_share_what_is_compiled(count_traces, monkeypatch):
+    """Though they have fewer components of a summary than many."""
+    model = LSTMAutoencoderTransformer(**ODD | {"latent_dim": 8})
+    model.fit(X)
+    for n_rows in (33, 32, 20, 7, 2):
+        monkeypatch.setitem(globals(), "X", X[:n_rows])
+        assert count_traces([model]) == [0]
 
 
 def test_candidates_and_folds_of_a_grid_share_what_is_compiled(traces):
@@ -260,7 +340,7 @@ def test_candidates_and_folds_of_a_grid_share_what_is_compiled(traces):
     grid = {"dropout": [0.1, 0.4], "learning_rate": [1e-3, 1e-2], "clipnorm": [0.5, 2.0]}
     model.fit(X[:10])
     traces.clear()
-    search = GridSearchCV(model, grid, cv=5).fit(X)
+    search = GridSearchCV(model, grid, cv=3).fit(X[:31])
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert traces == []
 
