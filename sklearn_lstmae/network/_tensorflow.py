@@ -6,6 +6,8 @@ import os
 import re
 import sys
 
+from sklearn_lstmae.network._compile_cache import use_compile_cache
+
 # TensorFlow 2.21 writes these while it is imported, whatever TF_CPP_MIN_LOG_LEVEL is. Anything else
 # is passed on.
 _START_UP_NOISE = re.compile(rb"WARNING: All log messages before |[IWE]\d{4} \d\d:\d\d:\d")
@@ -93,6 +95,9 @@ else:
     with _without_start_up_noise():
         keras = _import_keras()
         import tensorflow as tf
+
+# TensorFlow reads its flags when it first computes something.
+use_compile_cache(tf.__version__)
 
 _process = os.getpid()
 

@@ -1,11 +1,13 @@
 """Training: epochs, learning rates, early stopping, what is read when."""
 
 import contextlib
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace as copy_with
 
 import numpy as np
 
+from sklearn_lstmae.network._compile_cache import VARIABLE
 from sklearn_lstmae.network._tensorflow import tf
 from sklearn_lstmae.network.in_tensorflow import initial_weights
 from sklearn_lstmae.network.wiring import Lstm
@@ -86,13 +88,13 @@ def train(
     MemoryError
         When the network and its minibatches do not fit into memory.
     """
-    with _memory_errors():
+    with _clear_errors():
         run, progress = Run(objective, plan, reader, shards, constants), start
     calls_back = not (report is None and measure is None and keep is None)
     per_call = 1 if calls_back else max(1, STEPS_A_CALL // run.n_batches)
     while not (_asks_to_stop(report, progress) or _is_over(plan, progress)):
         n_epochs = min(per_call, plan.epochs - progress.n_epochs)
-        with _memory_errors():
+        with _clear_errors():
             state, losses = run.advance(progress.state, progress.n_epochs, n_epochs)
         _check_finite(losses["loss"], progress.history["loss"], state.weights)
         if measure is not None:
@@ -108,13 +110,13 @@ def train(
 def fresh_state(objective: Objective, seed):
     """Initial weights, and no epochs."""
     generator = np.random.default_rng([seed, 0])
-    with _memory_errors():
+    with _clear_errors():
         return TrainingState(initial_weights(objective.layers, generator))
 
 
 @contextlib.contextmanager
-def _memory_errors():
-    """Name what decides how much memory is needed."""
+def _clear_errors():
+    """Name what decides how much memory is needed, and a cache that may be damaged."""
     try:
         yield
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
@@ -122,6 +124,14 @@ def _memory_errors():
             "Training needs more memory than there is. Choose a smaller latent_dim, hidden_units "
             "or batch_size, or a longer patch_size for long sequences. "
             f"({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+        ) from error
+    except tf.errors.OpError as error:
+        if not os.environ.get(VARIABLE):
+            raise
+        raise RuntimeError(
+            f"TensorFlow failed, perhaps since a file in {VARIABLE}={os.environ[VARIABLE]!r} is "
+            "damaged or cannot be written: remove that folder, or unset the variable. "
+            f"({error.message.strip().splitlines()[0]})"
         ) from error
 
 

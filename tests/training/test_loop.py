@@ -645,6 +645,28 @@ def test_too_little_memory_is_told_with_what_decides_on_it(
         learn(architecture, make_plan(), reader, report=fail_later)
 
 
+@pytest.mark.parametrize("cache", [None, "/a/cache"])
+def test_a_compile_cache_that_may_be_damaged_is_named(
+    cache, architecture, reader, make_plan, monkeypatch
+):
+    """What XLA tells of a damaged file does not name it."""
+    failure = tf.errors.OutOfRangeError(None, None, "Read less bytes than requested\nmore lines")
+
+    def fail(*_):
+        raise failure
+
+    monkeypatch.setattr(training.Run, "advance", fail)
+    monkeypatch.delenv("SKLEARN_LSTMAE_CACHE", raising=False)
+    if cache is None:
+        with pytest.raises(tf.errors.OutOfRangeError):
+            learn(architecture, make_plan(), reader)
+        return
+    monkeypatch.setenv("SKLEARN_LSTMAE_CACHE", cache)
+    message = r"SKLEARN_LSTMAE_CACHE='/a/cache' is damaged .*remove .* \(Read less .*requested\)$"
+    with pytest.raises(RuntimeError, match=message):
+        learn(architecture, make_plan(), reader)
+
+
 def test_compiling_is_for_much_work(make_architecture, monkeypatch):
     small = Autoencoding(make_architecture(), "mse").layers
     assert not uses_xla(small, n_batches=1, n_frames=1)
