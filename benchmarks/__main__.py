@@ -10,6 +10,7 @@ TABLE = [
     "epochs",
     "floor",
     "whole_fit",
+    "default_fit",
     "known_architecture",
     "grid_search",
     "inference",
