@@ -8,11 +8,27 @@ almost none of the memory of a compiled function that is dropped.
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 
-from sklearn_lstmae.network._tensorflow import check_process
+from sklearn_lstmae.network._tensorflow import check_process, tf
 
 from .steps import Objective, Recipe, TrainingSteps
+
+# Where everything is computed, whatever else TensorFlow sees. The loops have many small operations
+# a step, which a GPU starts one by one, and its bits differ from those of a CPU.
+DEVICE = "/CPU:0"
+
+
+def on_device(function):
+    """The function with all that TensorFlow traces, compiles and runs in it on `DEVICE`."""
+
+    @wraps(function)
+    def run(*args, **kwargs):
+        with tf.device(DEVICE):
+            return function(*args, **kwargs)
+
+    return run
 
 
 @dataclass

@@ -13,7 +13,7 @@ from sklearn_lstmae.network.in_tensorflow import initial_weights
 from sklearn_lstmae.network.wiring import Lstm
 from sklearn_lstmae.sequences.frames import FrameReader, round_up
 
-from .compiled import training_steps
+from .compiled import on_device, training_steps
 from .order import draw_order, draw_share, whole_groups
 from .plan import TrainingPlan
 from .shards import ONE_SHARD
@@ -107,6 +107,7 @@ def train(
     return progress
 
 
+@on_device
 def fresh_state(objective: Objective, seed):
     """Initial weights, and no epochs."""
     generator = np.random.default_rng([seed, 0])
@@ -199,6 +200,7 @@ class Run:
     constants : sequence of float32 arrays
     """
 
+    @on_device
     def __init__(
         self,
         objective: Objective,
@@ -232,6 +234,7 @@ class Run:
         if row_bytes * len(reader) <= RESIDENT_BYTES:
             self.resident = self._load(np.arange(len(reader)))
 
+    @on_device
     def advance(self, state, n_done, n_epochs):
         """Train for ``n_epochs`` after the ``n_done`` of this plan: new state, their losses."""
         epochs = range(state.n_epochs, state.n_epochs + n_epochs)
@@ -312,6 +315,7 @@ class Run:
         places = (places - absent).reshape(order.shape).astype(np.int32)
         return self._load(rows[absent:]), places
 
+    @on_device  # in a thread of its own, too
     def _load(self, rows):
         """Tables of increasing rows, as tensors."""
         blocks = [

@@ -11,13 +11,14 @@ from sklearn_lstmae.network.in_tensorflow import TensorFlowOperations
 from sklearn_lstmae.network.wiring import network_of
 from sklearn_lstmae.sequences.frames import FrameReader
 
-from .compiled import compile_once
+from .compiled import compile_once, on_device
 from .minibatch import frame_arrays, frame_specs, take_minibatch
 
 # Most values of the widest array of a call, which are the gates mostly.
 LARGEST_CALL = 2**23
 
 
+@on_device
 def mean_saliency(architecture: Architecture, weights, reader: FrameReader):
     """Mean absolute gradient of each column of the code by each scaled value.
 

@@ -17,9 +17,12 @@ from sklearn_lstmae import (
     LSTMAutoencoderClassifier,
     LSTMAutoencoderDetector,
     LSTMAutoencoderTransformer,
+    latent_importance,
 )
+from sklearn_lstmae.network._tensorflow import tf
 from sklearn_lstmae.network.wiring import network_of
-from sklearn_lstmae.training.compiled import compile_once, training_steps
+from sklearn_lstmae.training import loop
+from sklearn_lstmae.training.compiled import _slots, compile_once, training_steps
 from sklearn_lstmae.training.objectives.autoencoder import Autoencoding
 from sklearn_lstmae.training.objectives.classifier import Classifying
 from sklearn_lstmae.training.saliency import mean_saliency
@@ -383,6 +386,38 @@ def test_a_fit_of_other_rows_lengths_and_numbers_compiles_nothing_more(tmp_path)
     first, *others = map(int, run.stdout.split())
     assert first > 0
     assert others == [first] * 6
+
+
+# Device ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def keeps_to_devices():
+    """TensorFlow raises an error instead of taking another device than it should."""
+    was = tf.config.get_soft_device_placement()
+    tf.config.set_soft_device_placement(False)
+    yield
+    tf.config.set_soft_device_placement(was)
+
+
+@pytest.mark.usefixtures("keeps_to_devices")
+@pytest.mark.parametrize("resident", [2**26, 0], ids=["in memory", "read in chunks"])
+def test_all_is_computed_on_the_cpu_whatever_the_user_chose(resident, monkeypatch):
+    """A GPU that is not there would be an error."""
+    monkeypatch.setattr(loop, "RESIDENT_BYTES", resident)
+    model = LSTMAutoencoderTransformer(**ODD | {"latent_dim": 9})
+    with tf.device("/GPU:0"):
+        with pytest.raises((tf.errors.InvalidArgumentError, RuntimeError)):
+            tf.zeros(3) + 1.0
+        model.fit(X)
+        assert np.isfinite(latent_importance(model, X)).all()
+    [steps] = [
+        slot.made
+        for key, slot in _slots.items()
+        if isinstance(slot.made, TrainingSteps) and key[0].architecture.latent_dim == 9
+    ]
+    devices = {operation.device for operation in steps._run.graph.get_operations()}
+    assert devices <= {"/device:CPU:0", ""}
 
 
 # Processes -------------------------------------------------------------------------------
