@@ -13,6 +13,7 @@ TABLE = [
     "default_fit",
     "known_architecture",
     "grid_search",
+    "searches",
     "inference",
     "memory",
     "memmap",

@@ -24,9 +24,8 @@ class Remote:
     def __init__(self, make, *args, **settings):
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_serve, args=(theirs, make, args, settings), daemon=True
-        )
+        # No daemon, which could not start processes of its own; it ends when the pipe is closed.
+        self._process = context.Process(target=_serve, args=(theirs, make, args, settings))
         self._process.start()
         theirs.close()
 
