@@ -15,6 +15,7 @@ TABLE = [
     "grid_search",
     "searches",
     "inference",
+    "throughput",
     "memory",
     "memmap",
     "import_time",
