@@ -28,7 +28,7 @@ padding nor missing. A *code*, or latent vector, is what ``transform`` returns. 
 the layer that computes it.
 """
 
-from sklearn_lstmae._versions import __version__
+from sklearn_lstmae._versions import __version__, show_versions
 from sklearn_lstmae.classifier import LSTMAutoencoderClassifier
 from sklearn_lstmae.detector import LSTMAutoencoderDetector
 from sklearn_lstmae.displays import (
@@ -66,6 +66,7 @@ __all__ = [
     "latent_importance",
     "load",
     "save",
+    "show_versions",
     "sliding_windows",
     "unwind",
 ]

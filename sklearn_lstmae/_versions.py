@@ -1,17 +1,33 @@
-"""The version of this package and of those that a fitted model depends on."""
+"""The version of this package and of those that it works with."""
 
 import functools
 import importlib.metadata
 import inspect
+import platform
+import sys
 import warnings
+from pathlib import Path
 
+import joblib
 import numpy as np
 import sklearn
+import threadpoolctl
 
 __version__ = "0.1.0.dev0"
 
 # Other versions of these may make another model of a pickle: they define its attributes.
 PICKLED_BY = ("sklearn_lstmae", "scikit-learn", "keras")
+
+# What `show_versions` lists. The first are those of pyproject.toml, and SciPy, which scikit-learn
+# brings along; the second are those of the extras for users, and containers that X may be.
+DEPENDENCIES = (
+    "joblib", "keras", "numpy", "scikeras", "scikit-learn", "scipy", "tensorflow", "threadpoolctl",
+    "tqdm",
+)  # fmt: skip
+OPTIONAL_DEPENDENCIES = (
+    "dask", "distributed", "h5py", "matplotlib", "onnx", "onnxruntime", "pandas", "polars",
+    "pyarrow", "skops", "xarray", "zarr",
+)  # fmt: skip
 
 
 @functools.cache
@@ -31,6 +47,50 @@ def _installed(distribution):
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def show_versions():
+    """Print the versions and settings that a bug report needs.
+
+    Prints Python, the platform, the versions of this package, of its dependencies and of optional
+    ones, and the threads of the loaded libraries for linear algebra. No dependency is imported for
+    this, so TensorFlow is not either.
+
+    See Also
+    --------
+    sklearn.show_versions : The same for scikit-learn.
+
+    Examples
+    --------
+    >>> from sklearn_lstmae import show_versions
+    >>> show_versions()  # doctest: +SKIP
+    """
+    tables = {
+        "System": [
+            ("python", sys.version.replace("\n", " ")),
+            ("executable", sys.executable),
+            ("platform", platform.platform()),
+            ("cores", joblib.cpu_count()),
+        ],
+        "Package and dependencies": [
+            ("sklearn_lstmae", __version__),
+            *[(name, _installed(name)) for name in DEPENDENCIES],
+        ],
+        "Optional dependencies": [(name, _installed(name)) for name in OPTIONAL_DEPENDENCIES],
+        "Threads": [
+            (pool["internal_api"], _thread_pool(pool)) for pool in threadpoolctl.threadpool_info()
+        ],
+    }
+    for title, rows in tables.items():
+        print(f"\n{title}:")
+        for name, value in rows:
+            print(f"{name:>15}: {value or 'not installed'}")
+
+
+def _thread_pool(pool):
+    """One line from what threadpoolctl knows of a library; some keys are of some libraries only."""
+    known = (pool["version"], pool.get("architecture"), Path(pool["filepath"]).name)
+    return ", ".join([f"{pool['num_threads']} threads", *filter(None, known)])
 
 
 class PickledWithVersionsMixin:

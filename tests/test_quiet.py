@@ -56,12 +56,12 @@ def test_fits_of_several_architectures_are_silent(run):
 
 def test_what_needs_no_network_does_not_import_tensorflow(run):
     code = """
-        import pickle, sys
+        import contextlib, pickle, sys
         import numpy as np
         from sklearn.base import clone
         from sklearn.exceptions import NotFittedError
         from sklearn.pipeline import make_pipeline
-        from sklearn_lstmae import LSTMAutoencoderTransformer
+        from sklearn_lstmae import LSTMAutoencoderTransformer, show_versions
 
         model = LSTMAutoencoderTransformer(latent_dim=3)
         repr(model), model._repr_html_(), model.get_params(), model.set_params(epochs=2)
@@ -75,6 +75,8 @@ def test_what_needs_no_network_does_not_import_tensorflow(run):
                 attempt()
             except (ValueError, NotFittedError):
                 print("refused")
+        with contextlib.redirect_stdout(None):
+            show_versions()
         print(sorted({"tensorflow", "keras", "scikeras"} & sys.modules.keys()))
     """
     assert run(code) == ("refused\n" * 3 + "[]\n", "")
