@@ -81,12 +81,11 @@ def assert_equal(got, expected):
         (np.array(["a", "bc"], object), np.array(["a", "bc"], object)),
         (np.array([], object), np.array([], object)),
         (np.datetime64("2024-01-02", "ns"), np.datetime64("2024-01-02", "ns")),
-        (np.timedelta64(5), np.timedelta64(5)),
+        (np.timedelta64(5, "D"), np.timedelta64(5, "D")),
         (np.array([[1], [-5]], "M8[25us]"), np.array([[1], [-5]], "M8[25us]")),
         (np.arange(6).view("M8[D]")[::2], np.array([0, 2, 4]).view("M8[D]")),
         (np.array(["2024", "NaT"], ">M8[s]"), np.array(["2024", "NaT"], "M8[s]")),
         (np.array([3, 1], "m8[h]"), np.array([3, 1], "m8[h]")),
-        (np.array([3, 1], "m8"), np.array([3, 1], "m8")),
     ],
     ids=repr,
 )
