@@ -21,12 +21,12 @@ PICKLED_BY = ("sklearn_lstmae", "scikit-learn", "keras")
 # What `show_versions` lists. The first are those of pyproject.toml, and SciPy, which scikit-learn
 # brings along; the second are those of the extras for users, and containers that X may be.
 DEPENDENCIES = (
-    "joblib", "keras", "numpy", "scikeras", "scikit-learn", "scipy", "tensorflow", "threadpoolctl",
-    "tqdm",
+    "joblib", "keras", "numpy", "pandas", "scikeras", "scikit-learn", "scipy", "tensorflow",
+    "threadpoolctl", "tqdm",
 )  # fmt: skip
 OPTIONAL_DEPENDENCIES = (
-    "dask", "distributed", "h5py", "matplotlib", "onnx", "onnxruntime", "pandas", "polars",
-    "pyarrow", "skops", "xarray", "zarr",
+    "dask", "distributed", "h5py", "matplotlib", "onnx", "onnxruntime", "polars", "pyarrow",
+    "skops", "xarray", "zarr",
 )  # fmt: skip
 
 
