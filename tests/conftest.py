@@ -9,7 +9,7 @@ import random
 import numpy as np
 import pytest
 
-pytest.register_assert_rewrite("helpers")  # else its failures show no values
+pytest.register_assert_rewrite("documents", "helpers")  # else their failures show no values
 
 SMALL = {
     "n_features": 2,

@@ -4,19 +4,16 @@ Examples train for a few epochs only, in the process of the tests, so that Tenso
 shared. The demo runs as it stands, and with ``--whole-examples`` all are trained as they say.
 """
 
-import json
-import os
 import re
 import runpy
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from documents import PROJECT, ROOT, check_blocks, run
+
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 DEMO = ROOT / "examples" / "plot_digits.py"
 PAGES = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("*.md"))]
@@ -29,49 +26,9 @@ LINKED = [
 ]
 PICTURES = {str(path.relative_to(ROOT)) for path in (ROOT / "examples" / "images").iterdir()}
 # Where README's pictures are on the web: it is also the text of the package's page there.
-WEB = "https://raw.githubusercontent.com/sklearn-lstmae/sklearn-lstmae/main/"
+WEB = PROJECT["urls"]["Repository"].replace("//github.", "//raw.githubusercontent.") + "/main/"
 
-# A piece of Python, and below it what it prints.
-BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
-NUMBER = r"-?\d+\.\d+"
-
-# Seconds. Examples take half a minute on two cores; a busy machine may need much longer.
-TIME_LIMIT = 600
 FEW = 2  # epochs
-
-# Runs the blocks of all documents in one process, so that TensorFlow is imported, and each
-# network compiled, once. A document has variables of its own; lines are those of the document.
-RUNNER = """
-import contextlib, io, json, sys
-
-printed = {}
-for document, blocks in json.load(open(sys.argv[1])).items():
-    names, printed[document] = {"__name__": "__main__"}, []
-    for line, source in blocks:
-        code = compile("\\n" * line + source, document, "exec")
-        with contextlib.redirect_stdout(io.StringIO()) as output:
-            exec(code, names)
-        printed[document].append(output.getvalue())
-    if "matplotlib.pyplot" in sys.modules:
-        sys.modules["matplotlib.pyplot"].close("all")
-print(json.dumps(printed))
-"""
-
-
-def run(arguments, folder):
-    """Run Python in a folder of its own; what it printed and the files it left."""
-    before = set(folder.rglob("*"))
-    environment = os.environ | {"MPLBACKEND": "Agg", "MPLCONFIGDIR": str(folder.parent)}
-    process = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=TIME_LIMIT,
-    )
-    assert (process.returncode, process.stderr) == (0, "")
-    return process.stdout, {path.relative_to(folder) for path in set(folder.rglob("*")) - before}
 
 
 def copy(example, folder):
@@ -139,30 +96,7 @@ def in_document(pattern, document):
 
 @pytest.mark.tensorflow
 def test_the_python_of_the_documents_runs_and_prints_what_they_show(tmp_path):
-    blocks, shown = {}, {}
-    for document in ["README.md", *PAGES]:
-        text = (ROOT / document).read_text("utf-8")
-        matches = list(BLOCK.finditer(text))
-        blocks[document] = [(text.count("\n", 0, m.start(1)), m[1]) for m in matches]
-        shown[document] = [m[2] or "" for m in matches]
-    (tmp_path / "blocks.json").write_text(json.dumps(blocks), "utf-8")
-    (tmp_path / "runner.py").write_text(RUNNER, "utf-8")
-    folder = tmp_path / "empty"
-    folder.mkdir()
-    output, files = run(["../runner.py", "../blocks.json"], folder)
-    printed = json.loads(output)
-    assert files == set()
-    # Fractions may differ a little from machine to machine.
-    assert without_fractions(printed) == without_fractions(shown)
-    assert fractions_of(printed) == pytest.approx(fractions_of(shown), rel=0.1, abs=0.05)
-
-
-def without_fractions(outputs):
-    return {name: [re.sub(NUMBER, "#", text) for text in texts] for name, texts in outputs.items()}
-
-
-def fractions_of(outputs):
-    return [float(number) for number in re.findall(NUMBER, json.dumps(outputs))]
+    check_blocks(["README.md", *PAGES], tmp_path)
 
 
 def anchors(document):

@@ -3,15 +3,13 @@
 import importlib.metadata
 import platform
 import re
-import tomllib
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from documents import PROJECT
 from sklearn_lstmae import __version__, _versions, show_versions
 
-PYPROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
 # The extras that users install. The others are for work on the library.
 FOR_USERS = ["plot", "persist", "onnx", "dask"]
 
@@ -59,7 +57,6 @@ def test_it_shows_the_library_for_linear_algebra_and_its_threads(shown):
 
 
 def test_it_lists_every_dependency_and_every_extra_for_users():
-    project = PYPROJECT["project"]
-    extras = [project["optional-dependencies"][extra] for extra in FOR_USERS]
-    assert names_of(project["dependencies"]) == {*_versions.DEPENDENCIES} - {"scipy"}
+    extras = [PROJECT["optional-dependencies"][extra] for extra in FOR_USERS]
+    assert names_of(PROJECT["dependencies"]) == {*_versions.DEPENDENCIES} - {"scipy"}
     assert set().union(*map(names_of, extras)) <= {*_versions.OPTIONAL_DEPENDENCIES}
