@@ -8,13 +8,15 @@ DOCS    := .venv-docs
 OLDEST  := .venv-oldest
 SERVE   := .venv-serve
 RECIPES := .venv-recipes
+RELEASE := .venv-release
+INSTALLED := .venv-installed
 INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help test test-fast test-oldest test-serve test-hard recipes demo docs lint format bench bench-quality bench-anomaly bench-variants bench-labels clean
+.PHONY: help test test-fast test-oldest test-serve test-hard recipes demo docs lint format bench bench-quality bench-anomaly bench-variants bench-labels release-check clean
 
 help:
 	@echo "make test | test-fast | test-oldest | test-serve | test-hard | recipes | demo | docs | lint | format | clean"
-	@echo "make bench | bench-quality | bench-anomaly | bench-variants | bench-labels"
+	@echo "make bench | bench-quality | bench-anomaly | bench-variants | bench-labels | release-check"
 
 # worksteal keeps tests of one file on one worker as long as both are busy, so that compiled
 # programs are reused, and still ends both at the same time.
@@ -76,6 +78,15 @@ bench-variants: $(VENV)/plot.stamp
 bench-labels: $(QUALITY)/quality.stamp
 	$(QUALITY)/bin/python -m benchmarks.labels
 
+# Builds the archives of a release in dist, and installs the wheel into an empty environment.
+release-check: $(VENV)/test.stamp $(RELEASE)/release.stamp
+	rm -rf dist
+	$(RELEASE)/bin/python -m build
+	$(RELEASE)/bin/python -m twine check --strict dist/*
+	$(PYTHON) -m venv --clear $(INSTALLED)
+	$(INSTALLED)/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	INSTALLED_PYTHON=$(INSTALLED)/bin/python $(VENV)/bin/python -m pytest tests/test_release.py
+
 clean:
 	rm -rf build dist docs/_build docs/api docs/gallery .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
@@ -108,6 +119,10 @@ $(SERVE)/serve.stamp: pyproject.toml $(VENV)/test.stamp | $(SERVE)/bin/pip
 
 $(RECIPES)/recipes.stamp: pyproject.toml | $(RECIPES)/bin/pip
 	$(RECIPES)/bin/python $(INSTALL) ".[recipes]"
+	touch $@
+
+$(RELEASE)/release.stamp: | $(RELEASE)/bin/pip
+	$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check build twine
 	touch $@
 
 $(DOCS)/docs.stamp: pyproject.toml | $(DOCS)/bin/pip

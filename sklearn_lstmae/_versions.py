@@ -13,7 +13,7 @@ import numpy as np
 import sklearn
 import threadpoolctl
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 # Other versions of these may make another model of a pickle: they define its attributes.
 PICKLED_BY = ("sklearn_lstmae", "scikit-learn", "keras")
