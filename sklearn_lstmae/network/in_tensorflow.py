@@ -10,7 +10,7 @@ import numpy as np
 
 from ._tensorflow import tf
 from .architecture import FREQUENCIES, Architecture
-from .lstm import Recurrence
+from .lstm import Recurrence, hold
 from .wiring import LEAST_VARIANCE, TIMES, Operations, Read, first_given, network_of
 
 
@@ -62,7 +62,10 @@ class TensorFlowOperations(Operations):
         self._activation, self._n_frames, self._drop = architecture.activation, n_frames, drop
 
     def lstm(self, layer, read, *, mask=None, state=None):
-        """Run a layer; each column is multiplied once, however often it is read."""
+        """Run a layer; each column is multiplied once, however often it is read.
+
+        A mask is that of an encoder: no real frame follows a masked one, and there is no state.
+        """
         kernel, recurrent, bias = self._weights[layer]
         series = _join_series(read.series) if read.series else None  # (K, B, D)
         parts = [read.time, series, read.code]
@@ -80,8 +83,12 @@ class TensorFlowOperations(Operations):
             rows = tf.shape(series)[1]
         zeros = tf.zeros([rows, layer.units])
         state = [zeros if vector is None else vector for vector in state or (None, None)]
-        recurrence = Recurrence(recurrent, mask, self._activation, layer.backwards, self._n_frames)
+        if mask is not None:
+            projected = hold(projected, mask)
+        recurrence = Recurrence(recurrent, self._activation, layer.backwards, self._n_frames)
         outputs, hidden, cell = recurrence.run(projected, every_frame, *state)
+        if mask is not None and not layer.backwards:
+            hidden = _last(outputs, mask)
         return outputs, (hidden, cell)
 
     def dense(self, layer, columns):
@@ -98,8 +105,8 @@ class TensorFlowOperations(Operations):
         return tf.split(vector, 2, axis=-1)
 
     def pool(self, kind, series, mask):
-        """A statistic over the real frames."""
-        return POOL[kind](_join_series(series), mask)
+        """A statistic over the real frames: of each series, since XLA joins vectors faster."""
+        return self.join([POOL[kind](values, mask) for values in series])
 
     def time(self, n_frames, kind):
         """The time of each frame: (K, D)."""
@@ -122,6 +129,13 @@ def _product(columns, kernel):
     if columns.shape[-1]:
         return tf.tensordot(columns, kernel, 1)
     return tf.zeros([*tf.unstack(tf.shape(columns)[:-1]), kernel.shape[-1]])
+
+
+def _last(series, mask):
+    """The last real frame, 0 for a sequence that is absent: (K, B, D), (K, B, 1) -> (B, D)."""
+    frame = tf.range(tf.shape(mask)[0])[:, tf.newaxis, tf.newaxis]
+    is_last = frame == tf.reduce_sum(tf.cast(mask, tf.int32), 0) - 1
+    return tf.reduce_sum(tf.where(is_last, series, 0.0), 0)
 
 
 def _join_series(series):

@@ -7,6 +7,7 @@ What makes it faster than the same network of Keras' own layers:
 - the gradient is written by hand: the backward loop only makes the gradients of the gates; those
   of the weights are one product over all steps after the loop, and factors that need no
   recurrence are computed before it;
+- masked steps close the gates before the loop (`hold`), which then knows nothing of masks;
 - the four gates go through one tanh, since sigmoid(a) = tanh(a / 2) / 2 + 1 / 2; that tanh is what
   is remembered for the gradient, as it is.
 
@@ -28,19 +29,17 @@ class Recurrence:
     Parameters
     ----------
     recurrent : tensor of shape (U, 4U)
-    mask : bool tensor of shape (T, B, 1) or None
     activation : key of `ACTIVATIONS`
     backwards : bool
         Run from the last step to the first.
     n_steps : int32 scalar tensor or None
-        Steps to run, all others being masked or unused; their outputs are zeros. A loop that XLA
+        Steps to run, all others being held or unused; their outputs are zeros. A loop that XLA
         compiled for the longest sequences so costs no more for short ones than they need. None:
         all. Not together with ``backwards`` and a first state that is not zero.
     """
 
-    def __init__(self, recurrent, mask, activation, backwards, n_steps=None):
+    def __init__(self, recurrent, activation, backwards, n_steps=None):
         self.recurrent = recurrent
-        self.mask = mask
         self.activation = activation
         self.backwards = backwards
         self.n_steps = n_steps
@@ -101,10 +100,6 @@ class Recurrence:
         def body(step, hidden, cell, *kept):
             preactivation = projected[step] + hidden @ recurrent + every_step  # (B, 4U)
             squashed, new_hidden, new_cell = _cell(preactivation, cell, self.activation)
-            if self.mask is not None:
-                seen = self.mask[step]  # (B, 1)
-                new_hidden = tf.where(seen, new_hidden, hidden)
-                new_cell = tf.where(seen, new_cell, cell)
             values = new_hidden, new_cell, squashed
             written = [array.write(step, v) for array, v in zip(kept, values, strict=True)]
             return step + stride, new_hidden, new_cell, *written
@@ -140,18 +135,13 @@ class Recurrence:
         function, derivative = ACTIVATIONS[self.activation]
         entry, forget, candidate, exit_ = _gates(squashed, self.activation)
         shown = function(cells)
-        seen = tf.ones([1, 1, 1])
-        if self.mask is not None:
-            seen = tf.cast(self.mask, tf.float32)  # (T, B, 1)
-        to_exit = outputs * (1.0 - exit_) * seen
-        to_cell = exit_ * derivative(shown) * seen
+        to_exit = outputs * (1.0 - exit_)
+        to_cell = exit_ * derivative(shown)
         to_gates = [
-            candidate * entry * (1.0 - entry) * seen,
-            cells_before * forget * (1.0 - forget) * seen,
-            entry * derivative(candidate) * seen,
+            candidate * entry * (1.0 - entry),
+            cells_before * forget * (1.0 - forget),
+            entry * derivative(candidate),
         ]  # (T, B, U) each: XLA would not vectorize a product with one cell's tiles
-        if self.mask is not None:
-            forget, held = forget * seen + (1.0 - seen), 1.0 - seen
         transposed = tf.transpose(recurrent)  # (4U, U)
         last, stride, goes_on = self._walk(squashed, not self.backwards)
 
@@ -161,8 +151,6 @@ class Recurrence:
             d_step = [d_cell * to_gate[step] for to_gate in to_gates]
             d_step = tf.concat([*d_step, d_hidden * to_exit[step]], -1)  # (B, 4U)
             d_before = d_step @ transposed
-            if self.mask is not None:
-                d_before += d_hidden * held[step]
             return step + stride, d_before, d_cell * forget[step], d_gates.write(step, d_step)
 
         d_gates = tf.TensorArray(tf.float32, size=tf.shape(squashed)[0])
@@ -170,6 +158,17 @@ class Recurrence:
             goes_on, body, (last, d_hidden, d_cell, d_gates)
         )
         return d_gates.stack(), d_hidden, d_cell
+
+
+def hold(projected, mask):
+    """Preactivations (T, B, 4U) with which steps that are masked, (T, B, 1), hold the cell.
+
+    The hidden state is zero there, and no gradient passes but the cell's. Large enough for whatever
+    the recurrence adds, and finite, so that no product with zero is NaN.
+    """
+    units = projected.shape[-1] // 4
+    holding = tf.concat([tf.fill([units], value) for value in (-1e30, 1e30, 0.0, -1e30)], 0)
+    return tf.where(mask, projected, holding)
 
 
 def _cell(preactivation, cell, activation):

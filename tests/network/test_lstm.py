@@ -10,30 +10,16 @@ import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_lstmae.network.lstm import ACTIVATIONS, Recurrence
+from sklearn_lstmae.network.lstm import ACTIVATIONS, Recurrence, hold
 
 STEPS, ROWS, UNITS = 5, 4, 3
 
-# Real steps of each row.
-MASKS = {
-    "padded": ["11111", "11000", "11110", "10000"],
-    "gaps": ["10101", "01110", "00011", "11011"],
-    "empty row": ["11111", "00000", "00100", "11100"],
-}
-
 CASES = {
     "plain": {},
-    "padded": {"mask": "padded"},
-    "gaps": {"mask": "gaps"},
-    "empty row": {"mask": "empty row"},
     "backwards": {"backwards": True},
-    "backwards, padded": {"backwards": True, "mask": "padded"},
-    "backwards, gaps": {"backwards": True, "mask": "gaps"},
     "every step": {"every_step": True},
-    "every step, gaps": {"every_step": True, "mask": "gaps"},
     "every step, backwards": {"every_step": True, "backwards": True},
     "shared": {"shared": True},
-    "shared, every step, padded": {"shared": True, "every_step": True, "mask": "padded"},
     "shared, backwards": {"shared": True, "backwards": True},
     "one step": {"steps": 1},
     "one step, backwards": {"steps": 1, "backwards": True},
@@ -41,11 +27,11 @@ CASES = {
     "one row, every step": {"rows": 1, "every_step": True},
     "one row, one step": {"rows": 1, "steps": 1, "shared": True, "every_step": True},
     "relu": {"activation": "relu"},
-    "relu, gaps": {"activation": "relu", "mask": "gaps"},
-    "relu, backwards, padded": {"activation": "relu", "backwards": True, "mask": "padded"},
+    "relu, backwards": {"activation": "relu", "backwards": True},
+    "shared, every step": {"shared": True, "every_step": True},
     "relu, shared, every step": {"activation": "relu", "shared": True, "every_step": True},
 }
-COMPILED = ["backwards, padded", "every step, gaps", "relu, gaps", "shared, every step, padded"]
+COMPILED = ["every step, backwards", "relu, backwards", "shared, every step"]
 
 
 class Case:
@@ -53,7 +39,6 @@ class Case:
 
     def __init__(
         self,
-        mask=None,
         backwards=False,
         every_step=False,
         shared=False,
@@ -75,21 +60,17 @@ class Case:
         }
         if every_step:
             self.inputs["every_step"] = normal(rows, 4 * UNITS)
-        self.mask = None
-        if mask:
-            real = np.array([[c == "1" for c in row] for row in MASKS[mask]])
-            self.mask = tf.constant(real.T[:, :, np.newaxis])  # (T, B, 1)
         self.toward = [normal(steps, rows, UNITS), normal(rows, UNITS), normal(rows, UNITS)]
 
     def fast(self, inputs, n_steps=None):
         """Outputs, hidden and cell state."""
         inputs = {"every_step": None} | inputs
-        options = self.mask, self.activation, self.backwards, n_steps
+        options = self.activation, self.backwards, n_steps
         recurrence = Recurrence(inputs["recurrent"], *options)
         return recurrence.run(*(inputs[n] for n in ("projected", "every_step", "hidden", "cell")))
 
     def plain(self, inputs):
-        """The same, with a mask and each gate written out."""
+        """The same, with each gate written out."""
         function = {"tanh": tf.tanh, "relu": tf.nn.relu}[self.activation]
         projected, hidden, cell = (inputs[name] for name in ("projected", "hidden", "cell"))
         outputs = [None] * len(projected)
@@ -99,9 +80,6 @@ class Case:
             entry, forget, candidate, exit_ = tf.split(gates, 4, axis=1)
             new_cell = tf.sigmoid(forget) * cell + tf.sigmoid(entry) * function(candidate)
             new_hidden = tf.sigmoid(exit_) * function(new_cell)
-            if self.mask is not None:
-                new_hidden = tf.where(self.mask[step], new_hidden, hidden)
-                new_cell = tf.where(self.mask[step], new_cell, cell)
             outputs[step], hidden, cell = new_hidden, new_hidden, new_cell
         return tf.stack(outputs), hidden, cell
 
@@ -193,25 +171,30 @@ def test_a_derivative_is_written_in_terms_of_the_output(activation):
     assert_allclose(derivative(outputs), tape.gradient(outputs, inputs), rtol=1e-6)
 
 
-@pytest.mark.parametrize("backwards", [False, True])
-def test_masked_steps_are_not_read(backwards):
-    case = Case(mask="gaps", backwards=backwards)
-    other = case.inputs | {"projected": tf.where(case.mask, case.inputs["projected"], 9.0)}
-    for got, expected in zip(case.fast(other), case.fast(case.inputs), strict=True):
-        assert_array_equal(got, expected)
-    _, gradients = case.results_and_gradients(case.fast)
-    assert not np.any(np.where(case.mask, 0.0, gradients["projected"]))
+@pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_held_step_keeps_the_cell_and_stops_gradients(activation, xla):
+    """Nothing else is left of it, whatever it reads."""
+    case = Case(steps=3, activation=activation)
+    mask = tf.constant([True, False, False])[:, tf.newaxis, tf.newaxis]
 
+    @tf.function(jit_compile=xla, autograph=False)
+    def run():
+        return case.results_and_gradients(
+            lambda inputs: case.fast(inputs | {"projected": hold(inputs["projected"], mask)})
+        )
 
-def test_a_masked_step_repeats_the_output_before_it():
-    case = Case(mask="gaps")
-    outputs, hidden, _ = (result.numpy() for result in case.fast(case.inputs))
-    state = case.inputs["hidden"].numpy()
-    for step in range(STEPS):
-        masked = ~case.mask.numpy()[step, :, 0]
-        assert_array_equal(outputs[step, masked], state[masked])
-        state = outputs[step]
-    assert_array_equal(hidden, state)
+    (outputs, hidden, cell), gradients = run()
+    alone = Case(steps=1, activation=activation)
+    alone.inputs |= case.inputs | {"projected": case.inputs["projected"][:1]}
+    [first], _, first_cell = alone.fast(alone.inputs)
+    assert_allclose(outputs[0], first, rtol=1e-5)
+    assert_allclose(cell, first_cell, rtol=1e-5)
+    assert not np.any(outputs[1:])
+    assert not np.any(hidden)
+    assert np.any(gradients["projected"][0])
+    assert not np.any(gradients["projected"][1:])
+    assert all(np.isfinite(gradient).all() for gradient in gradients.values())
 
 
 def test_backwards_is_forwards_over_the_reversed_steps():
@@ -232,35 +215,22 @@ def test_shared_preactivations_are_those_of_each_row():
 
 
 @pytest.mark.parametrize(
-    ("name", "xla"),
-    [
-        ("padded", False),
-        ("every step", False),
-        ("shared", False),
-        ("relu, gaps", True),
-        ("backwards, padded", True),
-    ],
+    ("name", "xla"), [("plain", False), ("every step", False), ("shared", False), ("relu", True)]
 )
 def test_steps_that_are_not_needed_may_be_left_out(name, xla):
     """Two steps of five give what all give where the other three have no effect."""
     case = Case(**CASES[name])
-    if case.backwards:  # then the state before the first step must be zero
-        case.inputs |= {state: tf.zeros([ROWS, UNITS]) for state in ("hidden", "cell")}
     early = tf.range(STEPS)[:, tf.newaxis, tf.newaxis] < 2
-    if case.mask is not None:
-        case.mask &= early
     case.toward[0] *= tf.cast(early, tf.float32)
-    case.toward[1:] = [0.0 * r if case.mask is None else r for r in case.toward[1:]]
+    case.toward[1:] = [0.0 * direction for direction in case.toward[1:]]
 
     @tf.function(jit_compile=xla, autograph=False)
     def run(n_steps):
         return case.results_and_gradients(lambda inputs: case.fast(inputs, n_steps))
 
-    (expected, gradients), ((outputs, *states), got) = (run(tf.constant(n)) for n in (STEPS, 2))
+    (expected, gradients), ((outputs, *_), got) = (run(tf.constant(n)) for n in (STEPS, 2))
     assert_allclose(outputs[:2], expected[0][:2], rtol=1e-5, atol=1e-6)
     assert not np.any(outputs[2:])
-    if case.mask is not None:
-        assert_allclose(states, expected[1:], rtol=1e-5, atol=1e-6)
     for name, gradient in gradients.items():
         assert_allclose(got[name], gradient, rtol=1e-4, atol=1e-5, err_msg=name)
 
