@@ -40,7 +40,7 @@ from sklearn_lstmae.fitting.thresholds import (
 )
 from sklearn_lstmae.sequences.numbers import to_container
 from sklearn_lstmae.sequences.validation import check_horizon, check_sequences
-from sklearn_lstmae.transformer import OptionalAutoencoderMixin
+from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, OptionalAutoencoderMixin
 
 if TYPE_CHECKING:
     import pandas
@@ -569,8 +569,8 @@ class LSTMAutoencoderDetector(
         return np.asarray(self.autoencoder_.transform(X), dtype=np.float64)
 
     def _distances(self, X):
-        # Detectors of earlier versions know no states.
-        codes = self._encode(X)[:, : len(self.code_center_)]
+        # Detectors of earlier versions measured distances without states.
+        codes = self._encode(X)[:, : np.size(self.code_center_)]
         return mahalanobis(codes, self.code_center_, self.code_precision_)
 
     def _score_each(self, X):

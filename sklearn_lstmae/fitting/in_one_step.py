@@ -10,9 +10,9 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-Method = TypeVar("Method", bound=Callable[..., Any])
-
 from sklearn.frozen import FrozenEstimator
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def snapshot(estimator):
