@@ -49,7 +49,7 @@ def _installed(distribution):
         return None
 
 
-def show_versions():
+def show_versions() -> None:
     """Print the versions and settings that a bug report needs.
 
     Prints Python, the platform, the versions of this package, of its dependencies and of optional

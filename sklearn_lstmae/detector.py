@@ -568,16 +568,14 @@ class LSTMAutoencoderDetector(
     def _encode(self, X):
         return np.asarray(self.autoencoder_.transform(X), dtype=np.float64)
 
-    def _distances(self, X):
-        # Detectors of earlier versions measured distances without states.
-        codes = self._encode(X)[:, : np.size(self.code_center_)]
-        return mahalanobis(codes, self.code_center_, self.code_precision_)
-
     def _score_each(self, X):
         """(N, 1), or (N, 2) with "both"; the higher, the more normal."""
+        center, precision = np.asarray(self.code_center_), self.code_precision_
+        # Detectors of earlier versions measured distances without states.
+        width = center.size
         scores = {
             "reconstruction": lambda: -self.autoencoder_.errors(X),
-            "code": lambda: -self._distances(X),
+            "code": lambda: -mahalanobis(self._encode(X)[:, :width], center, precision),
         }
         names = SCORES[self.configuration_["score_from"]]
         return np.column_stack([scores[name]() for name in names])

@@ -184,20 +184,35 @@ def private_violations(modules):
     return complaints
 
 
+def private_names(tree):
+    """What a module defines, or sets on an object."""
+    nodes = list(ast.walk(tree))
+    set_there = {n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
+    return {n.name for n in nodes if isinstance(n, FUNCTIONS)} | set_there
+
+
+def class_names(tree):
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+
+
 def reaching_violations(modules):
-    """No module reads a private attribute of an object of another module's class."""
+    """No module reads a private attribute of an object of another module's class.
+
+    An object's own attributes may come from a base class of another module.
+    """
     complaints = []
     for module in modules.values():
-        defined = {n.name for n in ast.walk(module.tree) if isinstance(n, FUNCTIONS)}
-        defined |= {
-            n.attr
-            for n in ast.walk(module.tree)
-            if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
-        }
+        classes = [node for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
+        bases = {base.id for node in classes for base in node.bases if isinstance(base, ast.Name)}
+        families = [m.tree for m in modules.values() if class_names(m.tree) & bases]
+        inherited = set().union(*map(private_names, families))
+        defined = private_names(module.tree)
         for node in ast.walk(module.tree):
             if not isinstance(node, ast.Attribute) or not re.match("_(?!_)", node.attr):
                 continue
-            if node.attr not in defined | PROTOCOL and module.name != BORDER:
+            is_own = isinstance(node.value, ast.Name) and node.value.id == "self"
+            known = defined | PROTOCOL | (inherited if is_own else set())
+            if node.attr not in known and module.name != BORDER:
                 complaints.append(f"{module.name} reads {ast.unparse(node)}")
     return complaints
 
@@ -452,6 +467,17 @@ def test_a_private_attribute_of_another_class_is_found(house):
     own = "class C:\n    def _f(self): ...\n    def g(self): return self._f()\n"
     modules = house(TIDY | {"detector.py": own, "transformer.py": "def f(c): return c._f()"})
     assert reaching_violations(modules) == ["sklearn_lstmae.transformer reads c._f"]
+
+
+def test_a_private_attribute_of_a_base_class_is_the_objects_own(house):
+    base = "class Base:\n    def _f(self): ...\n"
+    heir = (
+        "from .transformer import Base\n"
+        "class C(Base):\n    def g(self, other): return self._f(), other._f(), self._h()\n"
+    )
+    modules = house(TIDY | {"transformer.py": base, "detector.py": heir})
+    found = [f"sklearn_lstmae.detector reads {name}" for name in ("other._f", "self._h")]
+    assert reaching_violations(modules) == found
 
 
 def test_a_private_file_at_the_top_is_found(house):

@@ -4,6 +4,7 @@
 """
 
 import math
+import warnings
 from io import BytesIO
 from numbers import Integral, Real
 
@@ -257,7 +258,8 @@ def _of_use(model):
     """Methods of a model without complaints work, and it can be saved again."""
     try:
         X = _sequences(model)
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of names that the sequences lack
             for name in (
                 "transform",
                 "reconstruct",
