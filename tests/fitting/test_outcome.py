@@ -68,8 +68,7 @@ def test_a_warning_that_is_an_error_keeps_the_model(is_fitted, name):
     assert all(vars(model)[key] is value for key, value in before.items())
 
 
-@pytest.mark.parametrize("objective", ["predict", "composite"])
-@pytest.mark.parametrize("n_missing", [1, 2])
+@pytest.mark.parametrize(("objective", "n_missing"), [("predict", 1), ("composite", 2)])
 def test_a_decoder_that_has_nothing_to_predict_warns(n_missing, objective):
     past = [np.where(np.arange(6)[:, np.newaxis] < 6 - n_missing, each, np.nan) for each in X]
     model = make_transformer(objective=objective, horizon=n_missing, missing="mask")
