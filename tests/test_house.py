@@ -185,10 +185,12 @@ def private_violations(modules):
 
 
 def private_names(tree):
-    """What a module defines, or sets on an object."""
+    """What a module defines, in classes too, or sets on an object."""
     nodes = list(ast.walk(tree))
-    set_there = {n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
-    return {n.name for n in nodes if isinstance(n, FUNCTIONS)} | set_there
+    stored = [n for n in nodes if isinstance(getattr(n, "ctx", None), ast.Store)]
+    return {n.name for n in nodes if isinstance(n, FUNCTIONS)} | {
+        getattr(n, "attr", getattr(n, "id", None)) for n in stored
+    }
 
 
 def class_names(tree):

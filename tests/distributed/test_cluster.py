@@ -109,7 +109,10 @@ def test_a_fit_that_loses_a_rank_is_resumed_to_the_bits_of_one_process(
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        (Reply("killed", -9), r"process of rank 1 of 2 \(worker b\) was killed by SIGKILL\. If checkpoint_dir"),
+        (
+            Reply("killed", -9),
+            r"process of rank 1 of 2 \(worker b\) was killed by SIGKILL\. If checkpoint_dir",
+        ),
         (Reply("killed", -99), "was killed by signal 99"),
         (Reply("killed", 3), "ended with status 3"),
         (Reply("gone"), r"The worker of rank 1 of 2 \(worker b\) is gone, so the fit has ended"),
