@@ -54,6 +54,15 @@ def read(n, seed):
     return Counter()
 
 
+def fit_on_ranks(n, seed):
+    import warnings
+
+    from hard import ranks
+
+    warnings.filterwarnings("ignore", "All 2 epochs were run|The fit is no better")
+    return ranks.run(n, seed, show)
+
+
 def show(*what):
     print(*what, flush=True)
 
@@ -64,6 +73,7 @@ TRIALS = {
     "checkpoints": (forge_checkpoints, 3_000),
     "lives": (live, 1_000),
     "readers": (read, 100_000),
+    "ranks": (fit_on_ranks, 20),
 }
 
 
@@ -72,7 +82,7 @@ def main():
     parser.add_argument(
         "trials", nargs="*", metavar="TRIAL", default=[*TRIALS], help=", ".join(TRIALS)
     )
-    parser.add_argument("--n", type=int, help="how many files, lives or calls")
+    parser.add_argument("--n", type=int, help="how many files, lives, calls or fits")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     found = False
