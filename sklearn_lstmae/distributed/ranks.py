@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import contextlib
+
 from sklearn_lstmae.fitting.in_one_step import learning_aside
 from sklearn_lstmae.fitting.reports import CALLBACKS
 from sklearn_lstmae.training.shards import sharing
@@ -98,19 +100,24 @@ def fit_rank(
     from sklearn_lstmae.network._tensorflow import tf
     from sklearn_lstmae.training.collectives import join_ranks
 
-    lost = [getattr(tf.errors, f"{name}Error") for name in LOST]
+    lost = tuple(getattr(tf.errors, f"{name}Error") for name in LOST)
     try:
-        with sharing(join_ranks(tuple(addresses), rank)), learning_aside(estimator) as learner:
+        shards = join_ranks(tuple(addresses), rank)
+        with sharing(shards), learning_aside(estimator) as learner:
             if rank > 0:
                 vars(learner).update(SILENT)
                 for name in CALLBACKS:
                     vars(learner).pop(name, None)
             learner.fit(X)
-    except tuple(lost) as error:
+    except lost as error:
         raise LostRankError(
             f"Rank {rank} lost another rank, which has ended or cannot be reached. "
             f"({str(error).splitlines()[0]})"
         ) from error
+    # Others may still read from this process what it has sent last, so that it must not end yet.
+    # Whether they can is of no interest to a rank that has all.
+    with contextlib.suppress(*lost):
+        shards.gather(None)
     return estimator
 
 

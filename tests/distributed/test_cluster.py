@@ -170,3 +170,29 @@ def test_a_transformer_is_expected(client, X):
 def test_a_rank_has_an_address(X):
     with pytest.raises(ValueError, match="rank=2 has no address: there are 2"):
         distributed.fit_rank(make_transformer(), X, ["a:1", "b:1"], 2)
+
+
+@pytest.mark.parametrize("ends", ["in the fit", "after it"])
+@pytest.mark.filterwarnings("ignore:All 2 epochs were run")
+def test_a_rank_waits_for_others_after_the_fit_but_needs_them_no_more(ends, X, monkeypatch):
+    """Else those that still read what it has sent last would lose it."""
+    from sklearn_lstmae.network._tensorflow import tf
+    from sklearn_lstmae.training import collectives
+
+    sent = []
+
+    def gather(value):
+        sent.append(value)
+        if value is None or ends == "in the fit":
+            raise tf.errors.UnavailableError(None, None, "Socket closed")
+        return [value]
+
+    monkeypatch.setattr(collectives, "join_ranks", lambda *_: Shards(gather=gather))
+    estimator = make_transformer()
+    if ends == "in the fit":
+        with pytest.raises(LostRankError, match=r"Rank 0 lost another rank.*\(Socket closed\)"):
+            distributed.fit_rank(estimator, X, ["a:1"], 0)
+        return
+    distributed.fit_rank(estimator, X, ["a:1"], 0)
+    assert hasattr(estimator, "weights_")
+    assert [value for value in sent if value is None] == sent[-1:]
