@@ -95,7 +95,7 @@ def test_the_summary_loss_is_the_mean_squared_error_of_a_linear_layer(kind):
     summaries = Summary(**model.optimizer_state_["summary"]).apply(reader)
     codes = fitted_model(model).coder.encode(reader)[:, : len(kernel)]
     errors = np.square(codes @ kernel + bias - summaries)
-    assert summaries.shape == (24, 23)
+    assert summaries.shape == (24, 32)
     assert_allclose(model.history_["summary_loss"], errors.mean(), rtol=1e-4)
 
 
@@ -183,9 +183,14 @@ def test_equal_or_short_sequences_have_no_second_target():
 
 
 @pytest.mark.parametrize("n_rows", [2, 5])
-def test_few_sequences(n_rows):
-    model = make(summary_weight=1.0, warm_start=True).fit(X[:n_rows])
-    assert [a.shape for a in model.optimizer_state_["head"]] == [(2, n_rows - 1), (n_rows - 1,)]
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+def test_of_few_sequences_the_last_components_stay_zero(n_rows, optimizer):
+    model = make(summary_weight=1.0, warm_start=True, optimizer=optimizer).fit(X[:n_rows])
+    kernel, bias = model.optimizer_state_["head"]
+    assert (kernel.shape, bias.shape) == ((2, 32), (32,))
+    assert kernel[:, : n_rows - 1].all()
+    assert not kernel[:, n_rows - 1 :].any()
+    assert not bias[n_rows - 1 :].any()
 
 
 def test_a_jointly_compiled_step_agrees(monkeypatch):
