@@ -349,7 +349,10 @@ default="adam"
     more than about 40,000 steps of LSTM layers, it is compiled with XLA. That takes a few seconds
     for each longest length and batch size, and makes each step two to three times as fast. Shorter
     training runs in TensorFlow's plain graph. Both use TensorFlow's number of threads
-    (``TF_NUM_INTRAOP_THREADS``); joblib's worker processes use as many as joblib allows.
+    (``TF_NUM_INTRAOP_THREADS``); joblib's worker processes use as many as joblib allows. Training
+    runs on the CPU, even if TensorFlow sees a GPU. If the environment variable
+    ``SKLEARN_LSTMAE_CACHE`` names a folder, compiled networks are stored there, and later processes
+    load them.
 
     *Stores.* Several threads read a memory map at the same time. Any other store is read by one
     thread at a time. A lazy store, such as an array of Dask, may itself call methods of fitted

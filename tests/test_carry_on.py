@@ -151,7 +151,7 @@ def test_a_summary_may_begin_and_end():
     assert (model.optimizer_state_["head"], model.optimizer_state_["summary"]) == ([], None)
     model.set_params(summary_weight=1.0).partial_fit(LONG)
     assert model.optimizer_state_["variables"][0] == 3
-    assert [array.shape for array in model.optimizer_state_["head"]] == [(2, 23), (23,)]
+    assert [array.shape for array in model.optimizer_state_["head"]] == [(2, 32), (32,)]
     model.set_params(summary_weight=0.0).partial_fit(LONG)
     assert model.optimizer_state_["variables"][0] == 3
     assert (model.optimizer_state_["head"], model.optimizer_state_["summary"]) == ([], None)
