@@ -1,9 +1,8 @@
 """One rank of a fit that several processes carry out together, with any launcher."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
-
-import contextlib
 
 from sklearn_lstmae.fitting.in_one_step import learning_aside
 from sklearn_lstmae.fitting.reports import CALLBACKS
