@@ -42,10 +42,13 @@ class Searches(Ours):
 
     def _measured(self, compute):
         import joblib
+        from joblib.externals.loky import get_reusable_executor
 
         n_jobs = 1 if self.backend == "sequential" else 2
         with joblib.parallel_config(self.backend, n_jobs=n_jobs), PeakMemory() as memory:
             score = compute()
+        if self.backend == "loky":  # this process waits for its workers when it ends
+            get_reusable_executor().shutdown(kill_workers=True)
         return float(score), memory.peak
 
 
