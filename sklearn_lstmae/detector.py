@@ -470,10 +470,10 @@ class LSTMAutoencoderDetector(
     def explain(self, X: Any, *, feature_names: Sequence[str] | None = None) -> "pandas.DataFrame":
         """Rank the features of each sequence by their share of its error.
 
-        This needs pandas, and memory for N T F numbers: pass only the sequences in question. It
-        always explains errors, whatever ``score_from`` is, because the distance of a code has no
-        steps. If a fault is as long as the sequence, it may name the wrong feature: see "Length of
-        windows" in the Notes.
+        This needs memory for N T F numbers: pass only the sequences in question. It always explains
+        errors, whatever ``score_from`` is, because the distance of a code has no steps. If a fault
+        is as long as the sequence, it may name the wrong feature: see "Length of windows" in the
+        Notes.
 
         Parameters
         ----------
