@@ -288,7 +288,7 @@ def test_a_fit_with_another_parameter_is_refused(message, change, of_seed_zero):
 def test_for_other_epochs_the_way_is_named(epochs, of_seed_zero):
     model = make(of_seed_zero, resume=True, epochs=epochs)
     with pytest.raises(
-        ValueError, match=r"only\. To train longer, .* with warm_start=True and with"
+        ValueError, match=r"same parameters.* To train longer, .* with warm_start=True and with"
     ):
         model.fit(X)
     model.set_params(epochs=4).fit(X)
@@ -586,7 +586,7 @@ def test_a_read_only_folder_is_told_before_training(tmp_path):
 
 
 def test_resume_needs_a_folder():
-    with pytest.raises(ValueError, match=r"resume=True goes on .* checkpoint_dir=None"):
+    with pytest.raises(ValueError, match=r"resume=True continues .* checkpoint_dir is None"):
         make(resume=True).fit("not even data")
 
 
