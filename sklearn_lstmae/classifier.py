@@ -48,14 +48,14 @@ class LSTMAutoencoderClassifier(
     ClassifierMixin,
     BaseEstimator,
 ):
-    """Classify sequences of which few have a label.
+    """Classify sequences when only few of them have labels.
 
-    An autoencoder is first trained on all sequences, without labels. Then the head, a linear layer
-    with a softmax, is trained on the labeled sequences. It reads their codes, and the encoder is
-    fine-tuned with it.
+    An autoencoder is first trained on all sequences, without labels (Dai and Le 2015). Then the
+    head, a linear layer with a softmax, is trained on the codes and states of the labeled
+    sequences. The encoder is fine-tuned together with the head.
 
     ``X`` is what the autoencoder accepts: array of shape (N, T) or (N, T, F), DataFrame, or list of
-    (T_i, F), with NaN if the autoencoder has ``missing="mask"``.
+    (T_i, F). NaN is allowed if the autoencoder has ``missing="mask"``.
 
     .. versionadded:: 0.1
 
@@ -65,8 +65,9 @@ class LSTMAutoencoderClassifier(
         The autoencoder, of which a clone is pre-trained on the sequences of `fit`. If None, it has
         default parameters, which `set_params` and searches can change:
         ``autoencoder__latent_dim=8``. To use a fitted autoencoder without training it again, wrap
-        it in `sklearn.frozen.FrozenEstimator`; it is never changed. Its ``optimizer``,
-        ``clipnorm``, ``dropout`` and ``noise`` are also used to train the classifier.
+        it in `sklearn.frozen.FrozenEstimator`. It is never changed: fine-tuning works on a copy of
+        its encoder. The classifier is trained with the ``optimizer``, ``clipnorm``, ``dropout`` and
+        ``noise`` of the autoencoder.
 
     fine_tune : bool, default=True
         Whether the encoder is trained with the head. If False, only the head is trained, on fixed
@@ -77,8 +78,8 @@ class LSTMAutoencoderClassifier(
 
     learning_rate : float, default=3e-4
         Peak learning rate. The schedule is that of the autoencoder. The default is smaller than
-        that of the autoencoder, because larger steps undo the pre-training, and few labels are soon
-        overfitted. Increase it if there are many labels.
+        that of the autoencoder, because with few labels larger steps undo the pre-training and
+        overfit. Increase it if there are many labels.
 
     batch_size : int, default=32
         Number of sequences per minibatch.
@@ -90,9 +91,10 @@ class LSTMAutoencoderClassifier(
 
     unlabeled : number, str, datetime64 or None, default=None
         Value of ``y`` that means "no label", such as -1 in `sklearn.semi_supervised`. It is not one
-        of ``classes_``. Sequences with it are used for pre-training only, like ``X_unlabeled``, or
-        not at all with a FrozenEstimator. Unlike ``X_unlabeled``, it works in cross-validation and
-        searches. NaN also stands for None, NaT and NA of pandas.
+        of ``classes_``. Sequences with this value are used for pre-training only, like
+        ``X_unlabeled``, or not at all with a FrozenEstimator. Unlike ``X_unlabeled``, this works in
+        cross-validation and searches. NaN also matches None, NaT and pandas.NA in ``y``. If None,
+        every sequence must have a label.
 
     early_stopping : bool, default=False
         Whether to set part of the labeled sequences aside, the same share of each class, and to
@@ -125,13 +127,14 @@ class LSTMAutoencoderClassifier(
         The pre-trained autoencoder. Its weights are not fine-tuned. It has ``append_states=True``.
 
     weights_ : list of ndarray
-        Weights of the encoder, float32, fine-tuned unless ``fine_tune`` is False. Then the kernel
-        (C, G) and the bias (G,) of the head, float64, where C is the number of columns that
-        ``autoencoder_.transform`` returns.
+        First the weights of the encoder, float32, fine-tuned unless ``fine_tune`` is False. The
+        last two are the kernel of shape (C, G) and the bias of shape (G,) of the head, float64,
+        where C is the number of columns that ``autoencoder_.transform`` returns.
 
     history_ : dict of lists of float
-        Losses of each epoch: "loss", the cross-entropy in nats, weighted by class, and "accuracy",
-        both on the training sequences. With ``early_stopping`` also "val_loss" and "val_accuracy".
+        Loss and accuracy of each epoch on the training sequences: "loss" is the cross-entropy in
+        nats, weighted by class, and "accuracy" the share of correct classes. With
+        ``early_stopping`` also "val_loss" and "val_accuracy" on the validation part.
 
     n_epochs_ : int
         Number of epochs that were run.
@@ -159,29 +162,31 @@ class LSTMAutoencoderClassifier(
 
     Notes
     -----
-    *The head* starts from a penalized logistic regression on the codes. Otherwise the first
-    minibatches would change the encoder to suit random weights (Kumar et al. 2022), and few labels
-    give too few minibatches to train a head from scratch.
+    *The head* starts from a penalized logistic regression on the columns that it reads. With random
+    initial weights, the first minibatches would distort the encoder (Kumar et al. 2022), and with
+    few labels there are too few minibatches to train the head.
 
     The head reads everything that ``autoencoder_.transform`` returns: the code, the means and
     log-deviations that ``scaling="sequence"`` appends, and the statistics of the encoder's states
-    (``append_states``), which raise the accuracy (benchmarks/README.md, "Quality"). The columns are
-    standardized for training; ``weights_`` include that.
+    (``append_states``). Linear classifiers are usually more accurate with these states
+    (benchmarks/README.md, "Quality"). The columns are standardized for training, but ``weights_``
+    apply to columns that are not standardized.
 
-    *The encoder* reads all steps of a sequence, even with a ``horizon``. That of a variational
-    autoencoder outputs the mean code.
+    *The encoder* reads all steps of a sequence, even with a ``horizon``. The encoder of a
+    variational autoencoder outputs the mean of the code.
 
-    *Reproducibility.* The probabilities of a sequence do not depend, to the bit, on the other rows.
-    A program is compiled once per process for each architecture, optimizer and number of classes,
-    and for whether there is dropout, noise or clipping.
+    *Reproducibility.* The probabilities of a sequence are identical, bit for bit, whatever the
+    other rows.
 
-    *Weights of samples.* There is no ``sample_weight`` in `fit`. scikit-learn requires a weight of
-    2 to equal a repeated sample, which training by minibatches cannot give.
+    *Compilation.* The classifier is compiled once per process for each architecture, optimizer and
+    number of classes, and again if dropout, noise or clipping is switched on or off.
+
+    *Sample weights.* There is no ``sample_weight`` in `fit`. scikit-learn requires a weight of 2 to
+    be equivalent to repeating the sample, which training with minibatches cannot guarantee.
 
     References
     ----------
-    Dai, Le: "Semi-supervised Sequence Learning", NIPS 2015, pre-train the LSTM of a classifier as
-    an autoencoder.
+    Dai, Le: "Semi-supervised Sequence Learning", NIPS 2015.
 
     Kumar, Raghunathan, Jones, Ma, Liang: "Fine-Tuning can Distort Pretrained Features and
     Underperform Out-of-Distribution", ICLR 2022.

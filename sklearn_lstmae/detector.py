@@ -71,30 +71,30 @@ class LSTMAutoencoderDetector(
 ):
     """Find outliers among sequences with an LSTM autoencoder.
 
-    An autoencoder trained on normal sequences reconstructs abnormal ones poorly (Malhotra et
-    al. 2016), or maps them to codes far from the usual ones. The detector fits an autoencoder and
-    turns its errors or codes into one score per sequence. It learns the score below which a
+    An autoencoder trained on normal sequences usually reconstructs abnormal ones poorly (Malhotra
+    et al. 2016), or maps them to codes far from the usual ones. The detector fits an autoencoder,
+    turns its errors or codes into one score per sequence, and chooses the threshold below which a
     sequence is an outlier.
 
     ``X`` is what the autoencoder accepts: array of shape (N, T) or (N, T, F), DataFrame, or list of
-    (T_i, F), with NaN if the autoencoder has ``missing="mask"``.
+    (T_i, F). NaN is allowed if the autoencoder has ``missing="mask"``.
 
     .. versionadded:: 0.1
 
     Parameters
     ----------
     autoencoder : LSTMAutoencoderTransformer, FrozenEstimator or None, default=None
-        The autoencoder, of which a clone is fitted. If None, it has the parameters
-        ``summary_weight=0, append_states=True``, with which it finds more anomalies, and otherwise
-        the defaults. `set_params` and searches can change them: ``autoencoder__latent_dim=8``. To
-        use a fitted autoencoder without fitting it again, wrap it in
-        `sklearn.frozen.FrozenEstimator`. It then works as it was fitted; parameters that were set
-        later have no effect.
+        The autoencoder, of which a clone is fitted. If None, it has ``summary_weight=0`` and
+        ``append_states=True``, which suit detection better, and otherwise default parameters.
+        `set_params` and searches can change its parameters: ``autoencoder__latent_dim=8``. To use a
+        fitted autoencoder without fitting it again, wrap it in `sklearn.frozen.FrozenEstimator`.
+        Parameters that were set after its fit then have no effect.
 
     contamination : float, default=0.1
-        Share of outliers to find, above 0 and at most 0.5. With ``threshold="train"`` it is the
-        share of the sequences of `fit`. With "cv" and "conformal" it is the rate of false alarms
-        among new sequences that are like those of `fit`.
+        Share of sequences to flag, above 0 and at most 0.5. With ``threshold="train"`` it is the
+        share of the sequences of `fit`. With "cv" and "conformal" it is the intended rate of false
+        alarms among new sequences that are like those of `fit`; "conformal" guarantees, on average,
+        that the rate is not higher.
 
     threshold : {"train", "cv", "conformal"}, default="train"
         How the threshold of the scores, ``offset_``, is chosen. The default finds outliers within
@@ -104,13 +104,14 @@ class LSTMAutoencoderDetector(
 
         - "train": the ``contamination`` quantile of the scores of the sequences of `fit`, as in
           `sklearn.ensemble.IsolationForest`. Training sequences have better scores than new ones,
-          so that many more than this share of new ones may be flagged. It is the default because
-          only it has `fit_predict`.
+          so many more than this share of new ones may be flagged. It is the default because
+          `fit_predict` is only available with it.
         - "cv": the same quantile of out-of-fold scores. For each fold of ``cv``, a clone is fitted
-          to the other folds and scores this one. At the end, one model is fitted to all sequences.
+          to the other folds and scores the sequences of this fold. Another model, which scores new
+          sequences, is fitted to all sequences.
         - "conformal": split conformal prediction. The model is fitted to part of the sequences, and
-          new sequences are compared with the rest, see `p_values`. Sequences with a p-value of at
-          most ``contamination`` are outliers.
+          new sequences are compared with the held-out rest, see `p_values`. Sequences with a
+          p-value of at most ``contamination`` are outliers.
 
     score_from : {"reconstruction", "code", "both"}, default="reconstruction"
         What the score of a sequence is.
@@ -118,16 +119,16 @@ class LSTMAutoencoderDetector(
         - "reconstruction": its negated mean error, see `errors`.
         - "code": the negated Mahalanobis distance of its code from the codes of the training
           sequences. Their covariance is shrunk (`sklearn.covariance.LedoitWolf`), so that it has an
-          inverse even with few sequences. With ``append_states=True`` the states are part of the
-          code here, and far more anomalies are found than without them.
-        - "both": the lower of the two, each brought to median 0 and interquartile range 1 over the
-          training sequences.
+          inverse even with few sequences. If the autoencoder has ``append_states=True``, the
+          distance includes the states; this is recommended.
+        - "both": the lower of these two scores. Both are first standardized to median 0 and
+          interquartile range 1 over the training sequences.
 
     cv : int, CV splitter or iterable, default=5
-        Determines the splits of "cv" and "conformal". "cv" uses all folds. With "conformal" an int
-        holds 1 / ``cv`` of the sequences out, at random, and a splitter holds out the test part of
-        its first split. With an int, ``groups`` are never split. Without ``groups``, the folds of
-        "cv" are consecutive sequences. Not used with "train".
+        Determines the splits of "cv" and "conformal". "cv" uses all splits, "conformal" only the
+        first one. With an int, "conformal" holds out 1 / ``cv`` of the sequences at random, and the
+        folds of "cv" are consecutive sequences; if `fit` gets ``groups``, both keep each group
+        together. Not used with "train".
 
     random_state : int, RandomState instance or None, default=None
         Determines which sequences "conformal" holds out. Unless it is None, it is also set on the
@@ -141,13 +142,13 @@ class LSTMAutoencoderDetector(
 
     offset_ : float
         Threshold of the scores: `decision_function` is `score_samples` minus ``offset_``. With
-        "conformal" it is -inf if too few sequences were held out to flag any. `decision_function`
-        is then inf, `predict` returns 1, and no error is above ``-offset_``.
+        "conformal" it is -inf if too few sequences were held out to flag any; `decision_function`
+        is then inf, and `predict` returns 1.
 
     calibration_scores_ : ndarray of shape (M,), float64
-        Scores from which ``offset_`` was computed, without NaN: those of all sequences of `fit`
-        with "train", out-of-fold scores, fold by fold, with "cv", and those of the held-out
-        sequences with "conformal".
+        Scores from which ``offset_`` was computed, without NaN. With "train", they are the scores
+        of all sequences of `fit`; with "cv", the out-of-fold scores, fold by fold; with
+        "conformal", the scores of the held-out sequences.
 
     code_center_, code_precision_ : ndarray of shape (C,) and (C, C), or None
         Mean and inverse covariance of the C columns that `transform` of the autoencoder returns.
@@ -176,29 +177,30 @@ class LSTMAutoencoderDetector(
 
     Notes
     -----
-    *Frozen autoencoders.* With a FrozenEstimator, only the distribution of codes is learned, and
-    "cv" is an error. With "conformal" and ``score_from="reconstruction"``, new sequences are
-    compared with all sequences of `fit`, because nothing has to be learned from them. Do not pass
-    the sequences that the autoencoder was trained on: their errors are smaller than those of new
-    ones.
+    *Frozen autoencoders.* With a FrozenEstimator, `fit` learns only the distribution of codes and
+    the threshold, and raises an error with "cv". With "conformal" and
+    ``score_from="reconstruction"``, new sequences are compared with all sequences of `fit`, because
+    nothing has to be learned from them. Do not pass the sequences that the autoencoder was trained
+    on: their errors are smaller than those of new ones.
 
-    *The guarantee of "conformal".* If a new sequence is exchangeable with the held-out ones, its
-    p-value is at most a with probability at most a, for every a, whatever the model and however few
-    are held out. This probability includes the draw of the held-out sequences. For a given draw,
-    the rate of false alarms may be above or below a; the fewer sequences, the larger the
-    difference.
+    *The guarantee of "conformal".* If a new sequence is exchangeable with the held-out ones, the
+    probability that its p-value is at most ``contamination`` is at most ``contamination``, for
+    every value of this parameter, whatever the model and however few sequences are held out. This
+    is an average over all draws of the held-out sequences. For a given draw, the rate of false
+    alarms may be higher or lower; the fewer sequences are held out, the more it varies.
 
     Windows of a record that overlap or follow each other are **not** exchangeable, nor are
     sequences of different groups. Their p-values are a ranking without this guarantee. Hold out
-    whole stretches of the record, with ``groups`` or with a splitter that keeps overlapping windows
-    on one side. Otherwise, windows are compared with copies of what was learned.
+    whole stretches of the record, with ``groups`` or with a splitter such as `WindowSplit`.
+    Otherwise, held-out windows overlap windows of training, and their scores are too good.
 
-    *Sequences that cannot be judged.* With ``missing="mask"``, all values that the decoder should
-    output may be missing. The score and the p-value of such a sequence are NaN. It does not enter
-    the threshold. `predict` returns 1 for it, and warns. With ``score_from="both"``, its score is
-    that of its code.
+    *Sequences that cannot be judged.* With ``missing="mask"``, a sequence cannot be judged if all
+    values that the decoder should output are missing. Its score and its p-value are NaN, it does
+    not enter the threshold, and `predict` warns and returns 1. With ``score_from="both"``, its
+    score is instead that of its code.
 
-    *Memory.* "cv" and "conformal" copy the rows that they learn from, even those of a memory map.
+    *Memory.* "cv" and "conformal" copy the sequences that they learn from, even those of a memory
+    map.
 
     *Metrics.* `fit` does not read ``y``. For scikit-learn's metrics, y must be 1 for normal
     sequences and -1 for outliers, as in the output of `predict`. With 0 for normal sequences and 1
@@ -206,7 +208,7 @@ class LSTMAutoencoderDetector(
 
     *Length of windows.* Windows of a record should be at least as long as one period of its normal
     behavior, and longer than the faults to be found. If a fault fills a whole window, the encoder
-    reads nothing normal. Its code, and so the reconstruction of all features, is then wrong, and
+    reads nothing normal. The code and the reconstruction of all features may then be wrong, and
     `explain` may name features without a fault.
 
     References

@@ -56,7 +56,7 @@ class LSTMAutoencoderTransformer(
 
     An encoder maps a sequence to a vector, the code. A decoder reconstructs the sequence from the
     code alone. `fit` trains both together to reconstruct its sequences. `transform` returns the
-    codes, so that everything in scikit-learn that works on vectors works on sequences.
+    codes, one row per sequence, for other estimators to use.
 
     Sequences may be univariate or multivariate, and of equal or unequal length. ``X`` is one of:
 
@@ -66,15 +66,15 @@ class LSTMAutoencoderTransformer(
       length.
 
     An array may also be a memory map, or a store that is read on demand: a dataset of h5py, an
-    array of zarr, xarray or Dask, or a DataFrame of Dask. It is read in blocks and need not fit
-    into memory.
+    array of zarr, xarray or Dask, or a DataFrame of Dask. Such data are read in blocks and need
+    not fit into memory.
 
-    The parameters are listed in five groups. The five in bold decide most results:
+    The parameters are listed in five groups. Start with those in bold:
 
     - network: **latent_dim**, patch_size, hidden_units, bidirectional, bottleneck, pooling,
       activation, decoder_start, conditional, reverse_target, time_encoding;
     - objective: **objective**, horizon, prediction_weight, loss, summary_weight, kl_weight;
-    - data: **scaling**, **missing**, append_states;
+    - data: **scaling**, **missing**, **append_states**;
     - training: **epochs**, learning_rate, batch_size, optimizer, clipnorm, dropout, noise,
       early_stopping, validation_fraction, patience, random_state, verbose;
     - continuing: warm_start, checkpoint_dir, resume.
@@ -89,10 +89,10 @@ class LSTMAutoencoderTransformer(
 
     patch_size : int or "auto", default="auto"
         Number of consecutive steps P that are joined to one frame. The network reads and outputs
-        one frame at a time, so that longer frames make long sequences cheaper and easier to learn.
-        "auto" is 1 if the longest sequence in `fit` has up to about 48 steps, and about 1/32 of its
-        length otherwise; a divisor of ``horizon`` is preferred. Lengths, masks and errors are
-        always per step.
+        one frame at a time. With longer frames, long sequences cost less time and are often easier
+        to learn. "auto" is 1 if the longest sequence in `fit` has up to about 48 steps, and about
+        1/32 of its length otherwise; a divisor of ``horizon`` is preferred. Lengths, masks and
+        errors are always per step.
 
     hidden_units : tuple of int, default=(64,)
         Widths of the LSTM layers of the encoder, first to last. The decoder mirrors them.
@@ -130,8 +130,8 @@ class LSTMAutoencoderTransformer(
         al. 2015).
 
     reverse_target : bool, default=True
-        Whether the reconstructing decoder outputs the sequence in reverse, which is easier to learn
-        (Srivastava et al. 2015, section 2.2). Methods return sequences in their original order.
+        Whether the reconstructing decoder outputs the sequence in reverse. Srivastava et al. (2015,
+        section 2.2) found this easier to learn. Methods return sequences in their original order.
 
     time_encoding : bool, default=True
         Whether decoders also read the position of the current frame, as sines and cosines (Vaswani
@@ -155,25 +155,27 @@ class LSTMAutoencoderTransformer(
         Error of a scaled value: squared, absolute, or Huber's with delta 1.
 
     summary_weight : float, default=0.3
-        Weight of a second target in the loss. It is a summary: statistics of the sequence that
-        hardly change when a shape occurs elsewhere in it. In training, a linear layer predicts them
-        from the code, so that the code contains which shapes occur and how often, not only where.
-        Codes then mostly classify and cluster better, and reconstruct slightly worse
-        (benchmarks/README.md, "Quality"). 0 trains a pure autoencoder.
+        Weight of a second target in the loss, a summary of the sequence. The summary consists of
+        statistics that depend on the shapes in a sequence, but hardly on where they occur. In
+        training, a linear layer predicts the summary from the code, so that the code has to contain
+        which shapes occur and how often. In most cases, classifiers and clusterings of such codes
+        are better, and reconstructions slightly worse (benchmarks/README.md, "Quality"). 0 trains a
+        pure autoencoder.
 
-        The statistics are computed once, from the scaled values of each feature that the encoder
-        reads. They are shares of outputs above a threshold of fixed convolution kernels
-        (MiniRocket, Dempster et al. 2021), reduced to at most 32 principal components. The error is
-        squared. If all sequences are shorter than the kernels, which have 9 steps, there is no
-        summary. The layer is only used in training.
+        The summary is computed once per sequence, from the scaled input of the encoder. Fixed
+        convolution kernels are applied to each feature, and a statistic is the share of steps at
+        which the output of a kernel is above a threshold (MiniRocket, Dempster et al. 2021). The
+        statistics are reduced to at most 32 principal components, and the loss of the linear layer
+        is their mean squared error. If all sequences are shorter than a kernel, which has 9 steps,
+        there is no summary. After training, the linear layer is not used.
 
     kl_weight : float, default=0.0
         If above 0, the autoencoder is variational (Kingma and Welling 2014). In training, a code is
         drawn from a normal distribution that the encoder outputs, and `transform` returns its mean.
         The divergence of this distribution from the standard normal, in nats per observed value, is
-        multiplied by ``kl_weight`` and added to the loss. With ``loss="mse"``, a weight of 2.0
-        gives the bound of that paper for values of unit variance. Only used with
-        ``bottleneck="dense"``.
+        multiplied by ``kl_weight`` and added to the loss. With ``loss="mse"`` and
+        ``summary_weight=0``, a weight of 2.0 corresponds to the evidence lower bound of that paper
+        for a Gaussian decoder with unit variance. Only used with ``bottleneck="dense"``.
 
     scaling : {"feature", "sequence"} or None, default="feature"
         How values are scaled before the network reads them.
@@ -182,9 +184,9 @@ class LSTMAutoencoderTransformer(
           in `fit`.
         - "sequence": each sequence is standardized by its own mean and deviation per feature. These
           are appended to the code as 2 F columns (means, then logarithms of deviations), so that
-          `inverse_transform` restores level and size, up to the rounding of a code to float32. The
-          deviation of a sequence that is constant up to rounding counts as a tenth of the smallest
-          deviation of the other sequences of `fit`.
+          `inverse_transform` restores the level and scale of each sequence, up to the rounding of a
+          code to float32. If a feature is constant in a sequence, up to rounding, a tenth of its
+          smallest deviation in the other sequences of `fit` is used instead of its deviation.
         - None: values are read as they are.
 
     missing : {"error", "mask"}, default="error"
@@ -192,15 +194,16 @@ class LSTMAutoencoderTransformer(
 
         - "error": NaN raises an error.
         - "mask": NaN is a missing value, which enters neither the loss nor a score. The network
-          also reads which values are missing. In an array, steps at the end of a row that are NaN
-          in all features are padding.
+          also reads which values are missing. In an array, steps at the end of a sequence that are
+          NaN in all features are padding.
 
     append_states : bool, default=False
         Whether `transform` appends statistics of the encoder's states to each code: the mean,
         deviation, maximum and minimum, over the frames of the sequence, of each output of its last
-        LSTM layer. A bidirectional layer of U units adds 8 U columns. They raise the accuracy of a
-        linear classifier, but do not improve distances, as in k-means. Training does not depend on
-        this parameter, and `inverse_transform` ignores these columns.
+        LSTM layer. A bidirectional layer of U units adds 8 U columns. They usually raise the
+        accuracy of linear classifiers and improve the Mahalanobis distances of
+        `LSTMAutoencoderDetector`, but not Euclidean distances, as in k-means. Training does not
+        depend on this parameter, and `inverse_transform` ignores these columns.
 
     epochs : int, default=100
         Number of passes over the training sequences.
@@ -211,16 +214,17 @@ class LSTMAutoencoderTransformer(
 
     batch_size : int or "auto", default="auto"
         Number of sequences per minibatch. "auto" is 32. With fewer than 320 training sequences it
-        is the largest power of two that is at most a tenth of their number, but at least 4, because
-        few sequences need more steps.
+        is the largest power of two that is at most a tenth of their number, but at least 4, so that
+        an epoch has enough minibatches.
 
     optimizer : {"adadelta", "adagrad", "adam", "adamax", "adamw", "lion", "rmsprop", "sgd"}, \
 default="adam"
-        Name of the Keras optimizer. All of these update each weight by itself.
+        Name of the Keras optimizer. Only optimizers that update each weight independently of the
+        other weights are available.
 
     clipnorm : float or None, default=1.0
-        Largest norm of the gradient of a minibatch, all weights together. Larger gradients are
-        scaled down to it. If None, gradients are not clipped.
+        Maximum norm of the gradient of a minibatch with respect to all weights together. Gradients
+        with a larger norm are scaled down to it. If None, gradients are not clipped.
 
     dropout : float, default=0.0
         Share of the inputs of LSTM layers that is dropped in training.
@@ -251,23 +255,25 @@ default="adam"
 
     warm_start : bool, default=False
         Whether `fit` starts from the fitted weights, if there are any. The learning rate rises and
-        falls again. Everything else is learned from the new sequences, including ``mean_`` and
-        ``scale_``, because another machine may have another level and another size. Parameters of
-        the network and the features must not change; "auto" keeps the patch size. The optimizer
-        continues where the last warm start or `partial_fit` ended.
+        falls again, as in the first fit. ``mean_`` and ``scale_`` are computed from the new
+        sequences alone, because their level and scale may differ from those of the earlier ones.
+        Parameters of the network and the features must not change; ``patch_size="auto"`` keeps the
+        fitted patch size. The optimizer continues from its state at the end of the last warm start
+        or `partial_fit`, if there was one.
 
     checkpoint_dir : str, path-like or None, default=None
         Folder in which `fit` writes a checkpoint after each epoch; it is created if necessary. A
-        checkpoint has checksums and is written completely or not at all. The last two stay in the
-        folder, and those of an earlier fit are replaced. Only one fit at a time may use a folder;
-        this is not checked on systems without ``flock``, such as Windows. With checkpoints, each
-        epoch is a separate call of TensorFlow, and X is read once more for a checksum.
+        checkpoint has checksums and is written completely or not at all. The last two checkpoints
+        are kept, and those of an earlier fit are replaced. Only one fit at a time may use a folder;
+        this is not checked on systems without ``flock``, such as Windows. Checkpoints cost some
+        time: each epoch is a separate call of TensorFlow, and X is read once more for a checksum.
 
     resume : bool, default=False
         Whether `fit` continues from the last checkpoint in ``checkpoint_dir``, if there is one. The
         result is identical, bit for bit, to that of an uninterrupted `fit`. Parameters, sequences,
-        seed and versions must be those of the interrupted fit; ``random_state=None`` uses its seed.
-        To train for more ``epochs`` than that fit, use ``warm_start``.
+        seed and package versions must be those of the interrupted fit. With ``random_state=None``,
+        its seed is read from the checkpoint. ``epochs`` must not change, either; to train longer,
+        use ``warm_start`` after the fit.
 
     Attributes
     ----------
@@ -285,9 +291,9 @@ default="adam"
         losses that some of the epochs do not have. The keys are
 
         - "loss": the training loss;
-        - "reconstruct_loss", "predict_loss", "kl_loss": its parts, as far as the network has them;
-        - "summary_loss", with ``summary_weight``: about 1 for a layer that outputs the mean of the
-          statistics;
+        - "reconstruct_loss", "predict_loss", "kl_loss": its parts, if the network has them;
+        - "summary_loss", with ``summary_weight``: the loss of the summary. About 1 is no better
+          than predicting the mean of each statistic;
         - "val_loss", with ``early_stopping``: the loss of the decoders on the validation part.
 
     n_epochs_ : int
@@ -297,18 +303,18 @@ default="adam"
         Epoch, counted from 1, from which ``weights_`` are taken.
 
     loss_ : float
-        Loss of the decoders of the fitted model on the sequences of the last call, without dropout
-        and noise.
+        Loss of the decoders of the fitted model on the training sequences of the last `fit` or
+        `partial_fit`, without dropout and noise.
 
     baseline_loss_ : float
         Loss of predicting the mean of each feature.
 
     mean_, scale_ : ndarray of shape (F,)
-        Mean and deviation of the observed values of each feature in `fit`, with which
-        ``scaling="feature"`` standardizes. The deviation of a feature that is constant up to
-        rounding counts as at least 1. With ``scaling="sequence"``, ``scale_`` is the value that the
-        deviation of a constant sequence counts as; it is 1 if all sequences of `fit` are constant.
-        With ``scaling=None``, ``scale_`` is 1.
+        Mean and deviation of the observed values of each feature in `fit`, which
+        ``scaling="feature"`` subtracts and divides by. If a feature is constant up to rounding, its
+        ``scale_`` is at least 1. With ``scaling="sequence"``, ``scale_`` is used instead of the
+        deviation of constant sequences: a tenth of the smallest deviation of a sequence in `fit`,
+        or 1 if all sequences of `fit` are constant. With ``scaling=None``, ``scale_`` is 1.
 
     var_, n_observed_ : ndarray of shape (F,)
         Variance and number of the observed values of each feature.
@@ -329,7 +335,7 @@ default="adam"
     See Also
     --------
     LSTMAutoencoderDetector : Find outliers among sequences.
-    LSTMAutoencoderClassifier : Classify sequences of which few have a label.
+    LSTMAutoencoderClassifier : Classify sequences when only few of them have labels.
     sliding_windows : Cut a long record into sequences of equal length.
     latent_importance : Share of each step and feature in the columns of a code.
     sklearn.decomposition.PCA : Linear codes, for complete sequences of equal length.
@@ -338,28 +344,29 @@ default="adam"
     -----
     TensorFlow is used for training only. The fitted model computes with NumPy.
 
-    *Reproducibility.* The code of a sequence does not depend, to the bit, on the other rows, on
-    padding or on the thread. Two fits with the same integer seed give identical weights on the same
-    machine with the same number of TensorFlow threads. Elsewhere, codes agree to about 1e-5.
+    *Reproducibility.* The code of a sequence is identical, bit for bit, whatever the other rows,
+    the padding and the number of threads. Two fits with the same integer seed give identical
+    weights on the same machine with the same number of TensorFlow threads. On another machine,
+    codes of the same fitted model agree to about 1e-5, but refitting may give a different model.
 
     *Compilation.* A network is compiled once per process for each architecture, loss and optimizer,
-    and for whether there is dropout, noise, clipping or a summary. Other values of ``dropout``,
-    ``noise``, ``clipnorm``, ``learning_rate``, ``kl_weight``, ``summary_weight`` or
-    ``prediction_weight`` compile nothing, nor do other rows, folds or threads. If training takes
-    more than about 40,000 steps of LSTM layers, it is compiled with XLA. That takes a few seconds
-    for each longest length and batch size, and makes each step two to three times as fast. Shorter
-    training runs in TensorFlow's plain graph. Both use TensorFlow's number of threads
-    (``TF_NUM_INTRAOP_THREADS``); joblib's worker processes use as many as joblib allows. Training
-    runs on the CPU, even if TensorFlow sees a GPU. If the environment variable
-    ``SKLEARN_LSTMAE_CACHE`` names a folder, compiled networks are stored there, and later processes
-    load them.
+    and again if dropout, noise, clipping or the summary is switched on or off. Other changes of
+    ``dropout``, ``noise``, ``clipnorm``, ``learning_rate``, ``kl_weight``, ``summary_weight`` or
+    ``prediction_weight`` do not compile it again, and all folds and threads share it. A long fit,
+    in which LSTM layers run for more than about 40,000 steps in all, is compiled with XLA. That
+    takes a few seconds for each combination of longest length and batch size, and makes each step
+    two to three times as fast. A shorter fit runs as a plain TensorFlow graph. Both use the number
+    of threads of TensorFlow (``TF_NUM_INTRAOP_THREADS``); joblib's worker processes use as many as
+    joblib allows. Training runs on the CPU, even if TensorFlow sees a GPU. If the environment
+    variable ``SKLEARN_LSTMAE_CACHE`` names a folder, compiled networks are stored there, and later
+    processes load them.
 
     *Stores.* Several threads read a memory map at the same time. Any other store is read by one
-    thread at a time. A lazy store, such as an array of Dask, may itself call methods of fitted
-    estimators.
+    thread at a time. The computation behind a lazy store, such as an array of Dask, may call
+    methods of fitted estimators.
 
-    *Weights of samples.* There is no ``sample_weight``. scikit-learn requires a weight of 2 to
-    equal a repeated sample, which training by minibatches cannot give.
+    *Sample weights.* There is no ``sample_weight``. scikit-learn requires a weight of 2 to be
+    equivalent to repeating the sample, which training with minibatches cannot guarantee.
 
     References
     ----------
