@@ -231,7 +231,8 @@ class Run:
         self.chunk_batches = whole_groups(CHUNK_BYTES // row_bytes // self.batch_size)
         self.buffer_batches = whole_groups(BUFFER_BYTES // row_bytes // self.batch_size)
         self.resident = None
-        if row_bytes * len(reader) <= RESIDENT_BYTES:
+        # All processes, however many rows they have, take the same steps in a call: it sums up.
+        if row_bytes * max(shards.gather(len(reader))) <= RESIDENT_BYTES:
             self.resident = self._load(np.arange(len(reader)))
 
     @on_device

@@ -211,43 +211,40 @@ class TrainingSteps:
         n_steps, shards, here = tf.shape(order)[0], self.recipe.shards, self.recipe.here
         shape = [self.objective.n_terms]
         arrays = [tf.TensorArray(tf.float32, n_steps, element_shape=shape) for _ in range(2)]
-        known_counts = self._counts_over_processes(tables, order)
+        first_count = self._count(self._take_parts(tables, order[0]))  # (J,)
+        if self.recipe.reduce is not None:
+            first_count = self.recipe.reduce(first_count)
 
-        def body(step, vector, state, losses, counts):
+        def body(step, count, vector, state, losses, counts):
             parts = self._take_parts(tables, order[step])
-            count = self._count(parts) if known_counts is None else known_counts[step]  # (J,)
+            if self.recipe.reduce is None:
+                count = self._count(parts)
             results = []
             for shard, part in zip(here, parts, strict=True):
                 key = seed * [1, shards * SEEDS] + [0, (step * shards + shard) * SEEDS]
                 scales = term_weights / tf.maximum(count, 1.0)
                 results.append(self._gradient(vector, part, scales, key, numbers, constants))
             loss, gradient = (tf.add_n(list(both)) for both in zip(*results, strict=True))
+            next_count = count
             if self.recipe.reduce is not None:
-                both = self.recipe.reduce(tf.concat([loss, gradient], 0))
-                loss, gradient = tf.split(both, [shape[0], sum(self._sizes)])
+                # With the counts of the next step, so that each step has one exchange. Its size is
+                # the same in all calls, since TensorFlow holds a collective to its first shape.
+                next_order = order[tf.minimum(step + 1, n_steps - 1)]
+                next_count = self._count(self._take_parts(tables, next_order))
+                summed = self.recipe.reduce(tf.concat([loss, gradient, next_count], 0))
+                loss, gradient, next_count = tf.split(summed, [*shape, sum(self._sizes), *shape])
             vector, state = self._update(state, gradient, vector, rates[step], numbers)
-            return step + 1, vector, state, losses.write(step, loss), counts.write(step, count)
+            written = losses.write(step, loss), counts.write(step, count)
+            return step + 1, next_count, vector, state, *written
 
-        _, vector, state, *arrays = tf.while_loop(
+        _, _, vector, state, *arrays = tf.while_loop(
             lambda step, *_: step < n_steps,
             body,
-            (0, vector, list(state), *arrays),
+            (0, first_count, vector, list(state), *arrays),
             # All processes must sum the same thing at a time.
             parallel_iterations=10 if self.recipe.reduce is None else 1,
         )
         return vector, state, *(array.stack() for array in arrays)
-
-    def _counts_over_processes(self, tables, order):
-        """Number of errors of all steps, so that each step has one exchange: (S, J) or None."""
-        if self.recipe.reduce is None:
-            return None
-        counts = tf.map_fn(
-            lambda rows: self._count(self._take_parts(tables, rows)),
-            order,
-            fn_output_signature=tf.float32,
-        )
-        counts = self.recipe.reduce(tf.reshape(counts, [-1]))
-        return tf.reshape(counts, [-1, self.objective.n_terms])
 
     def _take_parts(self, tables, order):
         """The rows of one step, (shards of this process, B / shards): tables of each shard."""

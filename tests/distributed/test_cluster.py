@@ -106,6 +106,19 @@ def test_a_fit_that_loses_a_rank_is_resumed_to_the_bits_of_one_process(
     assert printed == [str(each) for each in epochs]
 
 
+@pytest.mark.tensorflow
+def test_calls_of_a_fit_may_have_different_numbers_of_steps(client, X):
+    """Without callbacks many epochs are one call, and the last call has fewer of them."""
+    from sklearn_lstmae.training.loop import STEPS_A_CALL
+
+    options = {"epochs": 100, "batch_size": 2}
+    assert options["epochs"] % (STEPS_A_CALL // (N // 2))
+    got = distributed.fit(make_transformer(**options), X, client=client)
+    with sharing(Shards(2, range(2))):
+        expected = make_transformer(**options).fit(X)
+    assert_same(fitted_attributes(got), fitted_attributes(expected))
+
+
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [

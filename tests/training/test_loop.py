@@ -14,9 +14,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_lstmae.inference.coder import Coder
 from sklearn_lstmae.training import loop as training
-from sklearn_lstmae.training.loop import fresh_state, learning_rates, train, uses_xla
+from sklearn_lstmae.training.loop import Run, fresh_state, learning_rates, train, uses_xla
 from sklearn_lstmae.training.objectives.autoencoder import Autoencoding
 from sklearn_lstmae.training.objectives.classifier import Classifying
+from sklearn_lstmae.training.shards import Shards
 from sklearn_lstmae.training.state import TrainingProgress, TrainingState
 
 LENGTHS = [5, 1, 4, 3, 5, 2, 5, 4, 1, 5]
@@ -278,6 +279,19 @@ def test_streamed_data_give_the_same_bits(chunk_bytes, noisy, architecture, monk
     monkeypatch.setattr(training, "CHUNK_BYTES", chunk_bytes)
     assert_same_bits(learn(architecture, plan, reader), expected)
     assert_same_bits(learn(architecture, plan, reader, report=Recorder()), expected)
+
+
+def test_processes_read_in_chunks_if_one_of_them_must(architecture, reader, make_plan, monkeypatch):
+    """Else one would take more steps in a call than another, and wait for ever."""
+    objective = Autoencoding(architecture, "mse")
+    row_bytes = 5 * sum(s.dtype.size * s.shape[-1] for s in objective.tables if s.shape.rank == 3)
+    monkeypatch.setattr(training, "RESIDENT_BYTES", 20 * row_bytes)
+    for other, is_resident in ((20, True), (21, False)):
+        shards = Shards(2, range(2), gather=lambda value, other=other: (
+            [value, other] if isinstance(value, int) else [value]
+        ))  # fmt: skip
+        run = Run(objective, make_plan(), reader, shards)
+        assert (run.resident is not None) == is_resident
 
 
 @pytest.mark.parametrize("resident_bytes", [0, 2**26])
