@@ -108,11 +108,15 @@ def fit_rank(
                 for name in CALLBACKS:
                     vars(learner).pop(name, None)
             learner.fit(X)
-    except lost as error:
+    except (*lost, RuntimeError) as error:
+        # With a compile cache, training blames that for what TensorFlow raises.
+        reason = error if isinstance(error, lost) else error.__cause__
+        if not isinstance(reason, lost):
+            raise
         raise LostRankError(
             f"Rank {rank} lost another rank, which has ended or cannot be reached. "
-            f"({str(error).splitlines()[0]})"
-        ) from error
+            f"({str(reason).splitlines()[0]})"
+        ) from reason
     # Others may still read from this process what it has sent last, so that it must not end yet.
     # Whether they can is of no interest to a rank that has all.
     with contextlib.suppress(*lost):

@@ -209,3 +209,22 @@ def test_a_rank_waits_for_others_after_the_fit_but_needs_them_no_more(ends, X, m
     distributed.fit_rank(estimator, X, ["a:1"], 0)
     assert hasattr(estimator, "weights_")
     assert [value for value in sent if value is None] == sent[-1:]
+
+
+def test_a_rank_that_is_lost_in_training_is_not_taken_for_a_damaged_cache(X, monkeypatch):
+    from sklearn_lstmae.network._tensorflow import tf
+    from sklearn_lstmae.training import collectives, loop
+
+    error = tf.errors.UnavailableError(None, None, "Socket closed")
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setenv("SKLEARN_LSTMAE_CACHE", "/a/cache")
+    monkeypatch.setattr(collectives, "join_ranks", lambda *_: Shards())
+    monkeypatch.setattr(loop.Run, "advance", fail)
+    with pytest.raises(LostRankError, match=r"Rank 0 lost another rank.*\(Socket closed\)"):
+        distributed.fit_rank(make_transformer(), X, ["a:1"], 0)
+    error = tf.errors.OutOfRangeError(None, None, "Read less bytes than requested")
+    with pytest.raises(RuntimeError, match="SKLEARN_LSTMAE_CACHE='/a/cache' is damaged"):
+        distributed.fit_rank(make_transformer(), X, ["a:1"], 0)
