@@ -311,7 +311,9 @@ def test_classes_that_no_file_holds_are_named_and_the_old_file_stays(plain, path
     save(plain, path)
     before = path.read_bytes()
     classifier = make_classifier(FrozenEstimator(plain)).fit(CUBE, Y.astype(np.longdouble))
-    with pytest.raises(ValueError, match=r"Nothing was written, .*'classes_' is no array of at least two numb"):
+    with pytest.raises(
+        ValueError, match=r"Nothing was written, .*'classes_' is no array of at least two numb"
+    ):
         save(classifier, path)
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]
