@@ -148,6 +148,8 @@ def figures(line, record):
         return [f"![{axis}](images/growth_{axis}.png)" for axis in axes]
     if line == "quality":
         return ["![accuracy](images/quality_accuracy.png)", ""]
+    if line == "ranks":
+        return ["![speed by number of ranks](images/ranks.png)"]
     return []
 
 
