@@ -557,7 +557,10 @@ class LSTMAutoencoderDetector(
             if self.random_state is not None:
                 autoencoder.set_params(random_state=self.random_state)
         self.autoencoder_ = autoencoder.fit(X, None)
-        self.configuration_ = {"threshold": self.threshold, "score_from": self.score_from}
+        self.configuration_ = {
+            "threshold": str(self.threshold),
+            "score_from": str(self.score_from),
+        }
         self.code_center_ = self.code_precision_ = None
         if self.score_from != "reconstruction":
             self.code_center_, self.code_precision_ = describe_codes(self._encode(X))

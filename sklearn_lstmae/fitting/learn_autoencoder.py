@@ -242,7 +242,7 @@ def _results(estimator, progress, seed, goes_on, one_pass, n_weights):
     if one_pass or estimator.warm_start:
         state = progress.state
         kept = {
-            "optimizer": estimator.optimizer,
+            "optimizer": str(estimator.optimizer),
             "variables": [np.array(variable) for variable in state.optimizer],
             "n_epochs": state.n_epochs,
             "n_steps": state.n_steps,

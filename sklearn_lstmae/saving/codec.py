@@ -106,15 +106,8 @@ class Writer:
         return self._skops(value, where)
 
     def _estimator(self, value, where):
-        value = snapshot(value)
+        value = _without_requests(snapshot(value), where)
         state = parts_of(value)
-        if state["attributes"].pop(REQUESTS, None) is not None:
-            warnings.warn(
-                f"The metadata requests of field {where!r}, as set_fit_request makes them, are not "
-                "saved: set them again after load.",
-                UserWarning,
-                stacklevel=2,
-            )
         encoded = {name: self._dict(part, f"{where}.{name}")[1] for name, part in state.items()}
         # Last, since it relies on what is within.
         check_attributes(type(value), self._estimators, state["attributes"], where)
@@ -122,6 +115,7 @@ class Writer:
 
     def _skops(self, value, where):
         advice = ADVICE.get(where.rpartition(".")[2], "")
+        value = _without_requests(value, where)
         data = archive.dumps(value, self._estimators, where, advice)
         check_within(value, self._estimators, where)
         name = self._keep(np.frombuffer(data, np.uint8))
@@ -284,6 +278,21 @@ TAGS: dict[str, tuple[type, Callable[[Reader, Any, str], Any]]] = {
 
 
 # Estimators ------------------------------------------------------------------------------
+
+
+def _without_requests(value, where):
+    """The value or, with a warning, an estimator without what a file cannot hold of it."""
+    if REQUESTS not in getattr(value, "__dict__", {}):
+        return value
+    warnings.warn(
+        f"The metadata requests of field {where!r}, as set_fit_request makes them, are not saved: "
+        "set them again after load.",
+        UserWarning,
+        stacklevel=2,
+    )
+    plain = snapshot(value)
+    plain.__dict__ = {name: item for name, item in vars(value).items() if name != REQUESTS}
+    return plain
 
 
 def parts_of(estimator):

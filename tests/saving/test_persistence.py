@@ -752,3 +752,36 @@ def test_metadata_requests_are_left_out_with_a_word(name, plain, path):
     assert str(load(path)) == str(model)
     assert hasattr(unfrozen(model), "_metadata_request")
     assert not hasattr(unfrozen(load(path)), "_metadata_request")
+
+
+def test_a_step_of_scikit_learn_may_have_metadata_requests(path):
+    with sklearn.config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight=True)
+        model = make_pipeline(scaler, make())
+        with pytest.warns(UserWarning, match=r"metadata requests of field 'model.*steps.0..1.'"):
+            save(model, path)
+    assert str(load(path)) == str(model)
+    assert hasattr(scaler, "_metadata_request")
+
+
+# Settings as a search over an array passes them --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["bottleneck", "pooling", "activation", "decoder_start", "loss", "scaling", "missing",
+     "optimizer"],
+)  # fmt: skip
+def test_a_word_may_be_a_string_of_numpy(name, path):
+    word = np.str_(getattr(LSTMAutoencoderTransformer(), name))
+    model = make(**{name: word}, warm_start=True).fit(CUBE)
+    save(model, path)
+    assert_array_equal(load(path).transform(CUBE), model.transform(CUBE))
+
+
+def test_a_word_of_a_detector_may_be_a_string_of_numpy(plain, path):
+    words = {"threshold": np.str_("conformal"), "score_from": np.str_("both")}
+    detector = LSTMAutoencoderDetector(FrozenEstimator(plain), **words, contamination=0.4, cv=2)
+    detector.fit(CUBE)
+    save(detector, path)
+    assert_array_equal(load(path).score_samples(CUBE), detector.score_samples(CUBE))
