@@ -96,7 +96,7 @@ def fit_rank(
             f"rank={rank} has no address: there are {len(addresses)} addresses, and ranks count "
             "from 0."
         )
-    from sklearn_lstmae.network._tensorflow import tf
+    from sklearn_lstmae.network._tensorflow import reason_of, tf
     from sklearn_lstmae.training.collectives import join_ranks
 
     lost = tuple(getattr(tf.errors, f"{name}Error") for name in LOST)
@@ -115,7 +115,7 @@ def fit_rank(
             raise
         raise LostRankError(
             f"Rank {rank} lost another rank, which has ended or cannot be reached. "
-            f"({str(reason).splitlines()[0]})"
+            f"({reason_of(reason)})"
         ) from reason
     # Others may still read from this process what it has sent last, so that it must not end yet.
     # Whether they can is of no interest to a rank that has all.

@@ -12,6 +12,9 @@ from sklearn_lstmae.network._compile_cache import use_compile_cache
 # is passed on.
 _START_UP_NOISE = re.compile(rb"WARNING: All log messages before |[IWE]\d{4} \d\d:\d\d:\d")
 
+# Lines before the reason in an error of a graph: where its operation was traced.
+_TRACE = re.compile(r'\s*$|Graph execution error:|Detected at node |\s+File "|\d+ root error')
+
 # Backends of Keras that TensorFlow's optimizers and models do not work with.
 _OTHER_BACKENDS = ("jax", "openvino", "torch")
 
@@ -112,4 +115,10 @@ def check_process():
         )
 
 
-__all__ = ["check_process", "keras", "tf"]
+def reason_of(error):
+    """The line of an error that says what has happened, else the name of its class."""
+    lines = (line.strip() for line in str(error).splitlines() if not _TRACE.match(line))
+    return next(lines, type(error).__name__)
+
+
+__all__ = ["check_process", "keras", "reason_of", "tf"]

@@ -8,7 +8,7 @@ from dataclasses import replace as copy_with
 import numpy as np
 
 from sklearn_lstmae.network._compile_cache import VARIABLE
-from sklearn_lstmae.network._tensorflow import tf
+from sklearn_lstmae.network._tensorflow import reason_of, tf
 from sklearn_lstmae.network.in_tensorflow import initial_weights
 from sklearn_lstmae.network.wiring import Lstm
 from sklearn_lstmae.sequences.frames import FrameReader, round_up
@@ -124,7 +124,7 @@ def _clear_errors():
         raise MemoryError(
             "Training needs more memory than there is. Choose a smaller latent_dim, hidden_units "
             "or batch_size, or a longer patch_size for long sequences. "
-            f"({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+            f"({reason_of(error)})"
         ) from error
     except tf.errors.OpError as error:
         if not os.environ.get(VARIABLE):
@@ -132,7 +132,7 @@ def _clear_errors():
         raise RuntimeError(
             f"TensorFlow failed, perhaps since a file in {VARIABLE}={os.environ[VARIABLE]!r} is "
             "damaged or cannot be written: remove that folder, or unset the variable. "
-            f"({error.message.strip().splitlines()[0]})"
+            f"({reason_of(error)})"
         ) from error
 
 

@@ -119,3 +119,18 @@ def test_another_backend_of_keras_is_refused(variable, in_file, prepare, backend
     assert done.returncode == 1
     assert MESSAGE.format(backend) in done.stderr
     assert "set the environment variable KERAS_BACKEND to 'tensorflow' before" in done.stderr
+
+
+def test_the_reason_of_an_error_is_past_where_a_graph_was_traced():
+    from sklearn_lstmae.network._tensorflow import reason_of, tf
+
+    @tf.function
+    def fail(x):
+        with tf.control_dependencies([tf.debugging.assert_positive(x, "the reason")]):
+            return x + 1.0
+
+    with pytest.raises(Exception, match=r"^Graph execution error:") as caught:
+        fail(tf.constant(-1.0))
+    assert "the reason" in reason_of(caught.value)
+    assert reason_of(MemoryError()) == "MemoryError"
+    assert reason_of(MemoryError("Unable to allocate\nmore lines")) == "Unable to allocate"
