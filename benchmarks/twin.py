@@ -37,7 +37,7 @@ class OursByDefault:
 
         from sklearn_lstmae.fitting.parameters import resolve_batch_size
         from sklearn_lstmae.fitting.seeds import draw_seed
-        from sklearn_lstmae.training.loop import draw_order
+        from sklearn_lstmae.training.order import draw_order
 
         frozen = clone(self.model).set_params(epochs=1, learning_rate=1e-30, warm_start=True)
         frozen.fit(self.X)
