@@ -414,7 +414,7 @@ def test_all_is_computed_on_the_cpu_whatever_the_user_chose(resident, monkeypatc
     [steps] = [
         slot.made
         for key, slot in _slots.items()
-        if isinstance(slot.made, TrainingSteps) and key[0].architecture.latent_dim == 9
+        if isinstance(key[0], Autoencoding) and key[0].architecture.latent_dim == 9
     ]
     devices = {operation.device for operation in steps._run.graph.get_operations()}
     assert devices <= {"/device:CPU:0", ""}
