@@ -57,8 +57,9 @@ print(", ".join(f"{score:.2f}" for score in scores), "(random_state 0, 1, 2)")
 #
 # The kinds form arcs, because the phase varies along an arc. The arcs of raw values overlap, those
 # of codes do not. Still, K-means cuts pieces off the arcs, because it looks for round clusters. If
-# waves began anywhere in the cycle, the arcs would close to rings, and K-means would fail with raw
-# values and with codes. A method that follows arcs, such as ``SpectralClustering`` on nearest
+# waves began anywhere in the cycle, the arcs would close to rings. Codes of 2 columns are chosen
+# here because they can be drawn; wider codes, such as the default of 16 columns, can separate kinds
+# that 2 columns cannot. A method that follows arcs, such as ``SpectralClustering`` on nearest
 # neighbors, needs no codes here: it finds the kinds in the raw values, too.
 
 import matplotlib.pyplot as plt

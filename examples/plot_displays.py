@@ -53,14 +53,12 @@ LearningCurveDisplay.from_estimator(autoencoder, ax=ax)
 ax = axes_of(1, "LatentDisplay")
 LatentDisplay.from_estimator(autoencoder, X, [f"kind {kind}" for kind in kinds], ax=ax)
 
-# %%
 # The reconstruction contains no noise: a code of 4 numbers for up to 40 steps of 2 features keeps
 # only the wave.
 
 ax = axes_of(2, "ReconstructionDisplay")
 ReconstructionDisplay.from_estimator(autoencoder, X, samples=[0, 1], ax=ax)
 
-# %%
 # Columns of the code have no names, but two displays help to interpret them. The first decodes the
 # mean code with one column moved, which shows what the column changes. The second uses the gradient
 # of the encoder, which shows the values on which the column depends.
@@ -72,7 +70,6 @@ LatentTraversalDisplay.from_estimator(autoencoder, X, columns=columns, deviation
 ax = axes_of(4, "LatentImportanceDisplay")
 LatentImportanceDisplay.from_estimator(autoencoder, X, columns=columns, ax=ax)
 
-# %%
 # The last display shows errors along a record: ten days of a daily cycle, in which one evening is
 # missing. The autoencoder is trained on windows of a day, and the errors are mapped back to the
 # hours of the record.

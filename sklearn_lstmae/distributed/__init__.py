@@ -1,6 +1,6 @@
 """Fit one model on several machines, and apply fitted models to collections of Dask.
 
-This needs the extra ``dask``: ``pip install 'sklearn-lstmae[dask]'``.
+This needs the extra ``dask``: ``pip install "dask[array]" distributed``.
 """
 
 from sklearn_lstmae.distributed.cluster import fit

@@ -155,7 +155,7 @@ def export_onnx(
     try:
         import onnx
     except ImportError as error:
-        raise ImportError('export_onnx needs onnx: pip install "sklearn-lstmae[onnx]".') from error
+        raise ImportError("export_onnx needs onnx: pip install onnx.") from error
     autoencoder = getattr(estimator, "autoencoder_", estimator)
     model = fitted_model(autoencoder)
     _warn_of_levels(autoencoder, model)

@@ -28,7 +28,7 @@ def save(estimator: BaseEstimator, path: str | PathLike[str] | BinaryIO) -> None
     estimator : estimator
         An estimator of this package, a ``FrozenEstimator`` around one or a ``Pipeline`` with one.
         Its steps of scikit-learn, and a ``RandomState``, are stored by skops
-        (``pip install sklearn-lstmae[persist]``). Instead of a search, save its
+        (``pip install skops``), which `load` needs as well. Instead of a search, save its
         ``best_estimator_``. Callbacks and splitters cannot be saved. Remove them first, with
         ``set_callbacks()`` and with ``set_params(cv=5)``, which has no effect after ``fit``.
 

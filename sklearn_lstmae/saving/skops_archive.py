@@ -19,7 +19,7 @@ NPY = b"\x93NUMPY"  # begins an array; what else unpacks to more, skops does not
 def dumps(value, estimators, where, advice=""):
     """Bytes of an object; ``advice`` is added to the error of one that cannot be saved."""
     class_name = type(value).__name__
-    skops = _import_skops(f"field {where!r} holds a {class_name}")
+    skops = _import_skops(f"field {where!r} holds a {class_name}", advice)
     try:
         data = skops.dumps(value)
     except Exception as error:  # of many types, from the methods of any class
@@ -51,13 +51,11 @@ class _Untrusted(ValueError):
     """An archive holds types that are not trusted."""
 
 
-def _import_skops(reason):
+def _import_skops(reason, advice=""):
     try:
         import skops.io
     except ImportError as error:
-        raise ImportError(
-            f"{reason}, which needs skops: pip install sklearn-lstmae[persist]."
-        ) from error
+        raise ImportError(f"{reason}, which needs skops: pip install skops.{advice}") from error
     return skops.io
 
 
