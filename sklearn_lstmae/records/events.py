@@ -39,7 +39,7 @@ def find_events(
 
     An event is a run of consecutive steps whose errors are above ``threshold``. It does not cross a
     gap in the times of the record. If there are several records, pass the ``index`` of
-    `sliding_windows`. This needs pandas.
+    `sliding_windows`.
 
     Parameters
     ----------

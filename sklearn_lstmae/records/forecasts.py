@@ -21,7 +21,7 @@ def label_forecast(forecast: Any, index: Any, *, freq: Any = None) -> "pandas.Da
     """Make a table of forecasts, labeled with the times of the predicted steps.
 
     Steps within the record have its labels. Steps after its end, or in a gap, have labels that
-    continue its index. This needs pandas.
+    continue its index.
 
     Parameters
     ----------
