@@ -251,8 +251,8 @@ class LSTMAutoencoderDetector(
         "random_state": ["random_state"],
     }
 
-    # Errors and codes tell anomalies better where reconstruction is all that is learned, and
-    # distances of states better than those of codes.
+    # Without the summary, errors and distances separate anomalies as well or better; distances that
+    # include the states separate them better (benchmarks/README.md, "Anomalies").
     _defaults: ClassVar[dict] = {"summary_weight": 0.0, "append_states": True}
 
     def __init__(

@@ -67,7 +67,7 @@ def learn(estimator, sequences, report, *, goes_on=False, one_pass=False, checkp
     objective = Autoencoding(architecture, model.loss, summary.n_components if summary else 0)
     fresh = fresh_state(objective, seed)
     if summary is not None:
-        # Their gradient is zero as well, so that they stay zero.
+        # The weights of absent components have no gradient, so that they stay zero.
         fresh.weights[-2][:, summary.is_absent] = 0.0
     start = start or TrainingProgress(fresh)
     progress = train(
