@@ -17,7 +17,7 @@ from .contenders import CONTENDERS
 from .measures import CEILING, NEEDED, Trials, average, collect, judge
 from .sets import LONG, SETS
 
-SEEDS = 2
+SEEDS = 3
 ALL = [*SETS, *LONG]
 
 
