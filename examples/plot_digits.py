@@ -81,7 +81,7 @@ autoencoder = compare(X_train, X_test)
 # standard deviation of 1, its few gray pixels weigh as much as the strokes of a digit. All pixels
 # have the same unit, so scaling is not needed: use ``scaling=None`` and values of about 1.
 
-print("pixels in proportion (scaling=None)")
+print("pixels divided by 16, no scaling (scaling=None)")
 proportional = compare(X_train / 16, X_test / 16, scaling=None)
 
 # %%
@@ -91,8 +91,8 @@ import matplotlib.pyplot as plt
 
 rows = {
     "original": X_test,
-    "rebuilt\n(default)": autoencoder.reconstruct(X_test),
-    "rebuilt\n(no scaling)": proportional.reconstruct(X_test / 16) * 16,
+    "reconstructed\n(default)": autoencoder.reconstruct(X_test),
+    "reconstructed\n(no scaling)": proportional.reconstruct(X_test / 16) * 16,
 }
 shown = [(y_test == digit).argmax() for digit in range(10)]
 figure, axes = plt.subplots(len(rows), 10, figsize=(8, 2.5), layout="constrained")

@@ -92,7 +92,7 @@ axes[1].plot(new_test[0, :, 0], color="black", linewidth=1, label="held-out wave
 for name, model in first.items():
     rebuilt = model.reconstruct(new_test[:1])[0, :, 0]
     axes[1].plot(rebuilt, color=colors[name], label=f"{name}, 5 sequences")
-axes[1].set(title="rebuilt by each", xlabel="step")
+axes[1].set(title="reconstruction by each", xlabel="step")
 axes[1].legend(frameon=False, fontsize=8)
 for ax in axes:
     ax.spines[["top", "right"]].set_visible(False)

@@ -60,7 +60,7 @@ print(f"Same code alone and among others: {np.array_equal(alone, among_others)}"
 rebuilt = autoencoder.reconstruct(X_test)
 codes = autoencoder.transform(X_test)
 decoded = autoencoder.inverse_transform(codes, lengths=lengths)
-print(f"Shape of the shortest, rebuilt:   {rebuilt[shortest].shape}, {decoded[shortest].shape}")
+print(f"Shape of the shortest, decoded:   {rebuilt[shortest].shape}, {decoded[shortest].shape}")
 
 # %%
 # Plot two sequences of each length and their reconstructions.
@@ -69,7 +69,7 @@ import matplotlib.pyplot as plt
 
 shown = [row for length in (5, 6, 7, 8) for row in np.flatnonzero(lengths == length)[:2]]
 figure, axes = plt.subplots(2, len(shown), figsize=(8, 2.4), layout="constrained")
-for row, (name, images) in enumerate({"original": X_test, "rebuilt": rebuilt}.items()):
+for row, (name, images) in enumerate({"original": X_test, "reconstructed": rebuilt}.items()):
     for ax, which in zip(axes[row], shown, strict=True):
         ax.imshow(images[which], cmap="gray_r", vmin=0, vmax=1, extent=(0, 8, lengths[which], 0))
         ax.set(xticks=[], yticks=[], xlim=(0, 8), ylim=(8.2, 0))

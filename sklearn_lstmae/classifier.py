@@ -62,8 +62,8 @@ class LSTMAutoencoderClassifier(
     Parameters
     ----------
     autoencoder : LSTMAutoencoderTransformer, FrozenEstimator or None, default=None
-        The autoencoder, of which a clone is pre-trained on the sequences of `fit`. If None, it has
-        default parameters, which `set_params` and searches can change:
+        The autoencoder. `fit` pre-trains a clone of it on all sequences. If None, it has default
+        parameters, which `set_params` and searches can change:
         ``autoencoder__latent_dim=8``. To use a fitted autoencoder without training it again, wrap
         it in `sklearn.frozen.FrozenEstimator`. It is never changed: fine-tuning works on a copy of
         its encoder. The classifier is trained with the ``optimizer``, ``clipnorm``, ``dropout`` and
@@ -91,14 +91,14 @@ class LSTMAutoencoderClassifier(
 
     unlabeled : number, str, datetime64 or None, default=None
         Value of ``y`` that means "no label", such as -1 in `sklearn.semi_supervised`. It is not one
-        of ``classes_``. Sequences with this value are used for pre-training only, like
-        ``X_unlabeled``, or not at all with a FrozenEstimator. Unlike ``X_unlabeled``, this works in
-        cross-validation and searches. NaN also matches None, NaT and pandas.NA in ``y``. If None,
-        every sequence must have a label.
+        of ``classes_``. Sequences with this value are used for pre-training only, like the argument
+        ``X_unlabeled`` of `fit`. With a FrozenEstimator they are not used. Unlike ``X_unlabeled``,
+        this works in cross-validation and searches. ``unlabeled=float("nan")`` matches every kind
+        of missing label: NaN, None, NaT and pandas.NA. If None, every sequence must have a label.
 
     early_stopping : bool, default=False
-        Whether to set part of the labeled sequences aside, the same share of each class, and to
-        stop training when the loss on them no longer falls. The weights of the best epoch are kept.
+        Whether to set aside the same share of the labeled sequences of each class, and to stop
+        training when the loss on them no longer falls. The weights of the best epoch are kept.
         Pre-training uses all sequences.
 
     validation_fraction : float, default=0.1
@@ -172,10 +172,11 @@ class LSTMAutoencoderClassifier(
     (benchmarks/README.md, "Quality"). The columns are standardized for training, but ``weights_``
     apply to columns that are not standardized.
 
-    *The encoder* reads all steps of a sequence, even with a ``horizon``. The encoder of a
-    variational autoencoder outputs the mean of the code.
+    *The encoder* reads all steps of a sequence, even with a ``horizon``. If the
+    autoencoder is variational (``kl_weight`` above 0), the classifier uses the mean of the code and
+    draws no samples.
 
-    *Reproducibility.* The probabilities of a sequence are identical, bit for bit, whatever the
+    *Reproducibility.* The probabilities of a sequence are identical, bit for bit, regardless of the
     other rows.
 
     *Compilation.* The classifier is compiled once per process for each architecture, optimizer and

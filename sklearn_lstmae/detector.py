@@ -84,7 +84,7 @@ class LSTMAutoencoderDetector(
     Parameters
     ----------
     autoencoder : LSTMAutoencoderTransformer, FrozenEstimator or None, default=None
-        The autoencoder, of which a clone is fitted. If None, it has ``summary_weight=0`` and
+        The autoencoder. `fit` fits a clone of it. If None, it has ``summary_weight=0`` and
         ``append_states=True``, which suit detection better, and otherwise default parameters.
         `set_params` and searches can change its parameters: ``autoencoder__latent_dim=8``. To use a
         fitted autoencoder without fitting it again, wrap it in `sklearn.frozen.FrozenEstimator`.
@@ -93,8 +93,8 @@ class LSTMAutoencoderDetector(
     contamination : float, default=0.1
         Share of sequences to flag, above 0 and at most 0.5. With ``threshold="train"`` it is the
         share of the sequences of `fit`. With "cv" and "conformal" it is the intended rate of false
-        alarms among new sequences that are like those of `fit`; "conformal" guarantees, on average,
-        that the rate is not higher.
+        alarms among new, normal sequences; "conformal" guarantees that the average rate is not
+        higher.
 
     threshold : {"train", "cv", "conformal"}, default="train"
         How the threshold of the scores, ``offset_``, is chosen. The default finds outliers within
@@ -103,9 +103,9 @@ class LSTMAutoencoderDetector(
         6.3 %.
 
         - "train": the ``contamination`` quantile of the scores of the sequences of `fit`, as in
-          `sklearn.ensemble.IsolationForest`. Training sequences have better scores than new ones,
-          so many more than this share of new ones may be flagged. It is the default because
-          `fit_predict` is only available with it.
+          `sklearn.ensemble.IsolationForest`. Training sequences score better than new ones.
+          Therefore, the share of new sequences that is flagged may be far above ``contamination``.
+          It is the default because `fit_predict` is only available with it.
         - "cv": the same quantile of out-of-fold scores. For each fold of ``cv``, a clone is fitted
           to the other folds and scores the sequences of this fold. Another model, which scores new
           sequences, is fitted to all sequences.
@@ -125,10 +125,10 @@ class LSTMAutoencoderDetector(
           interquartile range 1 over the training sequences.
 
     cv : int, CV splitter or iterable, default=5
-        Determines the splits of "cv" and "conformal". "cv" uses all splits, "conformal" only the
-        first one. With an int, "conformal" holds out 1 / ``cv`` of the sequences at random, and the
-        folds of "cv" are consecutive sequences; if `fit` gets ``groups``, both keep each group
-        together. Not used with "train".
+        How sequences are split. ``threshold="cv"`` uses all splits, ``threshold="conformal"`` only
+        the first one. With an int, ``threshold="conformal"`` holds out 1 / ``cv`` of the sequences
+        at random, and the folds of ``threshold="cv"`` are consecutive sequences; if `fit` gets
+        ``groups``, both keep each group together. Not used with ``threshold="train"``.
 
     random_state : int, RandomState instance or None, default=None
         Determines which sequences "conformal" holds out. Unless it is None, it is also set on the
@@ -179,9 +179,9 @@ class LSTMAutoencoderDetector(
     -----
     *Frozen autoencoders.* With a FrozenEstimator, `fit` learns only the distribution of codes and
     the threshold, and raises an error with "cv". With "conformal" and
-    ``score_from="reconstruction"``, new sequences are compared with all sequences of `fit`, because
-    nothing has to be learned from them. Do not pass the sequences that the autoencoder was trained
-    on: their errors are smaller than those of new ones.
+    ``score_from="reconstruction"``, no sequences are held out: nothing has to be learned, so all
+    sequences of `fit` serve for the comparison. Do not pass the sequences that the autoencoder was
+    trained on: their errors are smaller than those of new ones.
 
     *The guarantee of "conformal".* If a new sequence is exchangeable with the held-out ones, the
     probability that its p-value is at most ``contamination`` is at most ``contamination``, for
@@ -194,10 +194,10 @@ class LSTMAutoencoderDetector(
     whole stretches of the record, with ``groups`` or with a splitter such as `WindowSplit`.
     Otherwise, held-out windows overlap windows of training, and their scores are too good.
 
-    *Sequences that cannot be judged.* With ``missing="mask"``, a sequence cannot be judged if all
-    values that the decoder should output are missing. Its score and its p-value are NaN, it does
-    not enter the threshold, and `predict` warns and returns 1. With ``score_from="both"``, its
-    score is instead that of its code.
+    *Sequences that cannot be judged.* With ``missing="mask"`` and ``score_from="reconstruction"``,
+    a sequence cannot be judged if all values that the decoder should output are missing. Its score
+    and its p-value are NaN, it does not enter the threshold, and `predict` warns and returns 1.
+    With "code" and "both", such a sequence is judged by its code.
 
     *Memory.* "cv" and "conformal" copy the sequences that they learn from, even those of a memory
     map.
@@ -208,7 +208,7 @@ class LSTMAutoencoderDetector(
 
     *Length of windows.* Windows of a record should be at least as long as one period of its normal
     behavior, and longer than the faults to be found. If a fault fills a whole window, the encoder
-    reads nothing normal. The code and the reconstruction of all features may then be wrong, and
+    reads no normal steps. The code and the reconstruction of all features may then be wrong, and
     `explain` may name features without a fault.
 
     References

@@ -113,8 +113,8 @@ class LSTMAutoencoderTransformer(
         ``summary_weight=0``.
 
     pooling : {"last", "mean", "last_mean", "all"}, default="last_mean"
-        What the bottleneck reads of the outputs of the encoder: the last ones, their mean over the
-        frames of the sequence, or both. "all" is last, mean, maximum, minimum and standard
+        How the outputs of the encoder are pooled for the bottleneck: the last outputs, their mean
+        over the frames of the sequence, or both. "all" is last, mean, maximum, minimum and standard
         deviation. Only used with ``bottleneck="dense"``.
 
     activation : {"tanh", "relu"}, default="tanh"
@@ -158,16 +158,16 @@ class LSTMAutoencoderTransformer(
         Weight of a second target in the loss, a summary of the sequence. The summary consists of
         statistics that depend on the shapes in a sequence, but hardly on where they occur. In
         training, a linear layer predicts the summary from the code, so that the code has to contain
-        which shapes occur and how often. In most cases, classifiers and clusterings of such codes
-        are better, and reconstructions slightly worse (benchmarks/README.md, "Quality"). 0 trains a
-        pure autoencoder.
+        which shapes occur and how often. This usually improves classification and clustering of
+        the codes, and makes reconstructions slightly worse (benchmarks/README.md, "Quality"). 0
+        trains a pure autoencoder.
 
         The summary is computed once per sequence, from the scaled input of the encoder. Fixed
         convolution kernels are applied to each feature, and a statistic is the share of steps at
         which the output of a kernel is above a threshold (MiniRocket, Dempster et al. 2021). The
-        statistics are reduced to at most 32 principal components, and the loss of the linear layer
-        is their mean squared error. If all sequences are shorter than a kernel, which has 9 steps,
-        there is no summary. After training, the linear layer is not used.
+        statistics are reduced to at most 32 principal components, and the linear layer is trained
+        with the mean squared error of these components. If all sequences are shorter than a kernel,
+        which has 9 steps, there is no summary. After training, the linear layer is not used.
 
     kl_weight : float, default=0.0
         If above 0, the autoencoder is variational (Kingma and Welling 2014). In training, a code is
@@ -185,8 +185,9 @@ class LSTMAutoencoderTransformer(
         - "sequence": each sequence is standardized by its own mean and deviation per feature. These
           are appended to the code as 2 F columns (means, then logarithms of deviations), so that
           `inverse_transform` restores the level and scale of each sequence, up to the rounding of a
-          code to float32. If a feature is constant in a sequence, up to rounding, a tenth of its
-          smallest deviation in the other sequences of `fit` is used instead of its deviation.
+          code to float32. A feature that is constant in a sequence, up to rounding, has no usable
+          deviation there. It is divided by ``scale_`` instead, a tenth of the smallest deviation of
+          this feature among the sequences of `fit` in which it varies.
         - None: values are read as they are.
 
     missing : {"error", "mask"}, default="error"
@@ -198,12 +199,12 @@ class LSTMAutoencoderTransformer(
           NaN in all features are padding.
 
     append_states : bool, default=False
-        Whether `transform` appends statistics of the encoder's states to each code: the mean,
-        deviation, maximum and minimum, over the frames of the sequence, of each output of its last
-        LSTM layer. A bidirectional layer of U units adds 8 U columns. They usually raise the
-        accuracy of linear classifiers and improve the Mahalanobis distances of
-        `LSTMAutoencoderDetector`, but not Euclidean distances, as in k-means. Training does not
-        depend on this parameter, and `inverse_transform` ignores these columns.
+        Whether `transform` appends the states: four statistics of each output of the encoder's last
+        LSTM layer, namely its mean, deviation, maximum and minimum over the frames of the sequence.
+        A bidirectional layer of U units adds 8 U columns. These columns usually raise the accuracy
+        of linear classifiers and improve the Mahalanobis distances of `LSTMAutoencoderDetector`,
+        but not Euclidean distances, as in k-means. Training does not depend on this parameter, and
+        `inverse_transform` ignores these columns.
 
     epochs : int, default=100
         Number of passes over the training sequences.
@@ -213,9 +214,9 @@ class LSTMAutoencoderTransformer(
         falls to zero along half a cosine.
 
     batch_size : int or "auto", default="auto"
-        Number of sequences per minibatch. "auto" is 32. With fewer than 320 training sequences it
-        is the largest power of two that is at most a tenth of their number, but at least 4, so that
-        an epoch has enough minibatches.
+        Number of sequences per minibatch. "auto" is 32, or less with fewer than 320 training
+        sequences, so that an epoch has enough minibatches: the largest power of two up to a tenth
+        of their number, but at least 4.
 
     optimizer : {"adadelta", "adagrad", "adam", "adamax", "adamw", "lion", "rmsprop", "sgd"}, \
 default="adam"
@@ -287,13 +288,13 @@ default="adam"
         twice as large as ``weights_``. None after a `fit` without ``warm_start``.
 
     history_ : dict of lists of float
-        Losses of each epoch. A warm start and `partial_fit` append to the lists, with NaN for
-        losses that some of the epochs do not have. The keys are
+        Losses of each epoch. A warm start and `partial_fit` append to the lists. NaN marks epochs
+        without this loss, for example without ``early_stopping``. The keys are
 
         - "loss": the training loss;
         - "reconstruct_loss", "predict_loss", "kl_loss": its parts, if the network has them;
-        - "summary_loss", with ``summary_weight``: the loss of the summary. About 1 is no better
-          than predicting the mean of each statistic;
+        - "summary_loss", with ``summary_weight``: the loss of the summary. A value of about 1 is no
+          better than predicting the mean of each statistic;
         - "val_loss", with ``early_stopping``: the loss of the decoders on the validation part.
 
     n_epochs_ : int
@@ -310,11 +311,12 @@ default="adam"
         Loss of predicting the mean of each feature.
 
     mean_, scale_ : ndarray of shape (F,)
-        Mean and deviation of the observed values of each feature in `fit`, which
-        ``scaling="feature"`` subtracts and divides by. If a feature is constant up to rounding, its
-        ``scale_`` is at least 1. With ``scaling="sequence"``, ``scale_`` is used instead of the
-        deviation of constant sequences: a tenth of the smallest deviation of a sequence in `fit`,
-        or 1 if all sequences of `fit` are constant. With ``scaling=None``, ``scale_`` is 1.
+        Mean and deviation of the observed values of each feature in `fit`. With
+        ``scaling="feature"``, values are standardized by them; if a feature is constant up to
+        rounding, its ``scale_`` is at least 1. With ``scaling="sequence"``, ``scale_`` replaces the
+        deviation of a feature that is constant in a sequence: it is a tenth of the smallest
+        deviation of the feature in any sequence of `fit` in which it varies, or 1 if it varies in
+        none. With ``scaling=None``, ``scale_`` is 1.
 
     var_, n_observed_ : ndarray of shape (F,)
         Variance and number of the observed values of each feature.
@@ -344,25 +346,26 @@ default="adam"
     -----
     TensorFlow is used for training only. The fitted model computes with NumPy.
 
-    *Reproducibility.* The code of a sequence is identical, bit for bit, whatever the other rows,
-    the padding and the number of threads. Two fits with the same integer seed give identical
+    *Reproducibility.* The code of a sequence is identical, bit for bit, regardless of the other
+    rows, the padding and the number of threads. Two fits with the same integer seed give identical
     weights on the same machine with the same number of TensorFlow threads. On another machine,
     codes of the same fitted model agree to about 1e-5, but refitting may give a different model.
 
     *Compilation.* A network is compiled once per process for each architecture, loss and optimizer,
     and again if dropout, noise, clipping or the summary is switched on or off. Other changes of
     ``dropout``, ``noise``, ``clipnorm``, ``learning_rate``, ``kl_weight``, ``summary_weight`` or
-    ``prediction_weight`` do not compile it again, and all folds and threads share it. A long fit,
-    in which LSTM layers run for more than about 40,000 steps in all, is compiled with XLA. That
-    takes a few seconds for each combination of longest length and batch size, and makes each step
-    two to three times as fast. A shorter fit runs as a plain TensorFlow graph. Both use the number
+    ``prediction_weight`` do not compile it again, and all folds and threads share it. A long fit is
+    compiled with XLA: one in which minibatches (of all epochs) x frames x LSTM layers (each
+    direction counts) exceeds 20,000. Compiling takes a few seconds for each combination of longest
+    length and batch size, and makes each minibatch two to three times as fast. A shorter fit runs
+    as a plain TensorFlow graph. Both use the number
     of threads of TensorFlow (``TF_NUM_INTRAOP_THREADS``); joblib's worker processes use as many as
     joblib allows. Training runs on the CPU, even if TensorFlow sees a GPU. If the environment
     variable ``SKLEARN_LSTMAE_CACHE`` names a folder, compiled networks are stored there, and later
     processes load them.
 
     *Stores.* Several threads read a memory map at the same time. Any other store is read by one
-    thread at a time. The computation behind a lazy store, such as an array of Dask, may call
+    thread at a time. The computation behind a lazy store, such as an array of Dask, can itself call
     methods of fitted estimators.
 
     *Sample weights.* There is no ``sample_weight``. scikit-learn requires a weight of 2 to be

@@ -352,11 +352,11 @@ def test_sequences_of_a_table_have_one_feature_without_a_name(table_model, as_fr
 
 
 def test_features_are_chosen_by_name_or_number(model):
-    for chosen in (["v"], [1]):
+    for chosen in (["v"], [1], "v", 1, np.int64(1)):
         display = ReconstructionDisplay.from_estimator(model, FRAMES, features=chosen)
         assert display.feature_names == ["v"]
         assert_allclose(display.original_lines_[0, 0].get_ydata(), RAGGED[0][:, 1])
-    for wrong in (["w"], [2], [-1]):
+    for wrong in (["w"], [2], [-1], "w", "uv", 2):
         with pytest.raises(ValueError, match=r"neither one of \['u', 'v'\] nor.* 0 to 1"):
             ReconstructionDisplay.from_estimator(model, FRAMES, features=wrong)
     with pytest.raises(ValueError, match=r"features is empty: choose at least one of \['u', 'v'\]"):

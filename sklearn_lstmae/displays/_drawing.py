@@ -1,5 +1,7 @@
 """What the displays have in common: colors, axes, names."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -56,9 +58,11 @@ def feature_names_of(estimator, n_features, given=None):
 
 
 def places_of(chosen, names, what):
-    """Places of what was chosen by number or by name, None being all."""
+    """Places of what was chosen, one number or name or several of them, None being all."""
     if chosen is None:
         return list(range(len(names)))
+    if isinstance(chosen, (str, Integral)):
+        chosen = [chosen]
     if not len(chosen):
         raise ValueError(f"{what} is empty: choose at least one of {names}, or None for all.")
     places = {name: place for place, name in enumerate(names)}

@@ -77,7 +77,7 @@ class LatentImportanceDisplay:
         estimator: Any,
         X: Any,
         *,
-        columns: Sequence[int | str] | None = None,
+        columns: int | str | Sequence[int | str] | None = None,
         feature_names: Sequence[str] | None = None,
         ax: Any = None,
         **kwargs: Any,
@@ -92,7 +92,7 @@ class LatentImportanceDisplay:
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             At least two sequences.
 
-        columns : list of int or str, default=None
+        columns : int, str, or list of them, default=None
             Columns of the code, by number or name. If None, all.
 
         feature_names : list of F str, default=None

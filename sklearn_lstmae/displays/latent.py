@@ -286,8 +286,8 @@ class LatentTraversalDisplay:
         estimator: Any,
         X: Any,
         *,
-        columns: Sequence[int | str] | None = None,
-        features: Sequence[int | str] | None = None,
+        columns: int | str | Sequence[int | str] | None = None,
+        features: int | str | Sequence[int | str] | None = None,
         deviations: Sequence[float] = (-2, -1, 0, 1, 2),
         length: int | None = None,
         feature_names: Sequence[str] | None = None,
@@ -304,11 +304,11 @@ class LatentTraversalDisplay:
         X : array of shape (N, T) or (N, T, F), DataFrame, or list of (T_i, F)
             The sequences from whose codes the means and deviations of columns are computed.
 
-        columns : list of int or str, default=None
+        columns : int, str, or list of them, default=None
             Columns of the code, by number or name. If None, the four that change the sequence most,
             starting with the most effective one.
 
-        features : list of int or str, default=None
+        features : int, str, or list of them, default=None
             Features to draw, by number or name. If None, all.
 
         deviations : list of float, default=(-2, -1, 0, 1, 2)

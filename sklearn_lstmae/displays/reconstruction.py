@@ -92,7 +92,7 @@ class ReconstructionDisplay:
         X: Any,
         *,
         samples: int | Sequence[int] = 0,
-        features: Sequence[int | str] | None = None,
+        features: int | str | Sequence[int | str] | None = None,
         task: TaskName | None = None,
         feature_names: Sequence[str] | None = None,
         ax: Any = None,
@@ -111,7 +111,7 @@ class ReconstructionDisplay:
         samples : int or list of int, default=0
             Numbers of the sequences to draw.
 
-        features : list of int or str, default=None
+        features : int, str, or list of them, default=None
             Features to draw, by number or name. If None, all.
 
         task : {"reconstruct", "predict"}, default=None
@@ -147,7 +147,7 @@ class ReconstructionDisplay:
         reconstructions: Any,
         *,
         samples: int | Sequence[int] = 0,
-        features: Sequence[int | str] | None = None,
+        features: int | str | Sequence[int | str] | None = None,
         feature_names: Sequence[str] | None = None,
         ax: Any = None,
         **kwargs: Any,
@@ -165,7 +165,7 @@ class ReconstructionDisplay:
         samples : int or list of int, default=0
             Numbers of the sequences to draw.
 
-        features : list of int or str, default=None
+        features : int, str, or list of them, default=None
             Features to draw, by number or name. If None, all.
 
         feature_names : list of F str, default=None
