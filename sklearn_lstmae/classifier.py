@@ -78,8 +78,8 @@ class LSTMAutoencoderClassifier(
 
     learning_rate : float, default=3e-4
         Peak learning rate. The schedule is that of the autoencoder. The default is smaller than
-        that of the autoencoder, because with few labels larger steps undo the pre-training and
-        overfit. Increase it if there are many labels.
+        that of the autoencoder: with few labels, a higher rate undoes the pre-training and leads to
+        overfitting. Increase it if there are many labels.
 
     batch_size : int, default=32
         Number of sequences per minibatch.
@@ -93,8 +93,9 @@ class LSTMAutoencoderClassifier(
         Value of ``y`` that means "no label", such as -1 in `sklearn.semi_supervised`. It is not one
         of ``classes_``. Sequences with this value are used for pre-training only, like the argument
         ``X_unlabeled`` of `fit`. With a FrozenEstimator they are not used. Unlike ``X_unlabeled``,
-        this works in cross-validation and searches. ``unlabeled=float("nan")`` matches every kind
-        of missing label: NaN, None, NaT and pandas.NA. If None, every sequence must have a label.
+        this works in cross-validation and searches (with the default scorer).
+        ``unlabeled=float("nan")`` matches every kind of missing label: NaN, None, NaT and
+        pandas.NA. If None, every sequence must have a label.
 
     early_stopping : bool, default=False
         Whether to set aside the same share of the labeled sequences of each class, and to stop
@@ -127,9 +128,9 @@ class LSTMAutoencoderClassifier(
         The pre-trained autoencoder. Its weights are not fine-tuned. It has ``append_states=True``.
 
     weights_ : list of ndarray
-        First the weights of the encoder, float32, fine-tuned unless ``fine_tune`` is False. The
-        last two are the kernel of shape (C, G) and the bias of shape (G,) of the head, float64,
-        where C is the number of columns that ``autoencoder_.transform`` returns.
+        The weights of the encoder (float32, fine-tuned unless ``fine_tune`` is False), followed by
+        the kernel of shape (C, G) and the bias of shape (G,) of the head (float64). C is the number
+        of columns that ``autoencoder_.transform`` returns.
 
     history_ : dict of lists of float
         Loss and accuracy of each epoch on the training sequences: "loss" is the cross-entropy in
@@ -180,7 +181,8 @@ class LSTMAutoencoderClassifier(
     other rows.
 
     *Compilation.* The classifier is compiled once per process for each architecture, optimizer and
-    number of classes, and again if dropout, noise or clipping is switched on or off.
+    number of classes, and again if dropout, noise or clipping is switched on or off. With XLA, it
+    is also compiled for each batch size and number of frames, as the transformer is.
 
     *Sample weights.* There is no ``sample_weight`` in `fit`. scikit-learn requires a weight of 2 to
     be equivalent to repeating the sample, which training with minibatches cannot guarantee.

@@ -88,7 +88,7 @@ class LSTMAutoencoderDetector(
         ``append_states=True``, which suit detection better, and otherwise default parameters.
         `set_params` and searches can change its parameters: ``autoencoder__latent_dim=8``. To use a
         fitted autoencoder without fitting it again, wrap it in `sklearn.frozen.FrozenEstimator`.
-        Parameters that were set after its fit then have no effect.
+        Parameters that are set on it after its own fit have no effect.
 
     contamination : float, default=0.1
         Share of sequences to flag, above 0 and at most 0.5. With ``threshold="train"`` it is the
@@ -183,16 +183,16 @@ class LSTMAutoencoderDetector(
     sequences of `fit` serve for the comparison. Do not pass the sequences that the autoencoder was
     trained on: their errors are smaller than those of new ones.
 
-    *The guarantee of "conformal".* If a new sequence is exchangeable with the held-out ones, the
-    probability that its p-value is at most ``contamination`` is at most ``contamination``, for
-    every value of this parameter, whatever the model and however few sequences are held out. This
-    is an average over all draws of the held-out sequences. For a given draw, the rate of false
-    alarms may be higher or lower; the fewer sequences are held out, the more it varies.
+    *The guarantee of "conformal".* If a new sequence is exchangeable with the held-out ones, it is
+    flagged with a probability of at most ``contamination``. This holds for every value of
+    ``contamination``, for any model, and for any number of held-out sequences. This is an average
+    over all draws of the held-out sequences. For a given draw, the rate of false alarms may be
+    higher or lower; the fewer sequences are held out, the more it varies.
 
     Windows of a record that overlap or follow each other are **not** exchangeable, nor are
     sequences of different groups. Their p-values are a ranking without this guarantee. Hold out
     whole stretches of the record, with ``groups`` or with a splitter such as `WindowSplit`.
-    Otherwise, held-out windows overlap windows of training, and their scores are too good.
+    Otherwise, held-out windows overlap training windows and score too well.
 
     *Sequences that cannot be judged.* With ``missing="mask"`` and ``score_from="reconstruction"``,
     a sequence cannot be judged if all values that the decoder should output are missing. Its score

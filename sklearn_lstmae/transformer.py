@@ -55,8 +55,8 @@ class LSTMAutoencoderTransformer(
     """Turn sequences into vectors of fixed length with an LSTM autoencoder, and back.
 
     An encoder maps a sequence to a vector, the code. A decoder reconstructs the sequence from the
-    code alone. `fit` trains both together to reconstruct its sequences. `transform` returns the
-    codes, one row per sequence, for other estimators to use.
+    code alone. `fit` trains both together to reconstruct the training sequences. `transform`
+    returns the codes, one row per sequence, for other estimators to use.
 
     Sequences may be univariate or multivariate, and of equal or unequal length. ``X`` is one of:
 
@@ -65,9 +65,9 @@ class LSTMAutoencoderTransformer(
     - list of N arrays or DataFrames of shape (T_i, F), or of 1-D arrays: each sequence has its own
       length.
 
-    An array may also be a memory map, or a store that is read on demand: a dataset of h5py, an
-    array of zarr, xarray or Dask, or a DataFrame of Dask. Such data are read in blocks and need
-    not fit into memory.
+    An array may also be a memory map, or a store that is read on demand: an h5py dataset, a
+    zarr, xarray or Dask array, or a Dask DataFrame. Such data are read in blocks and need not fit
+    into memory.
 
     The parameters are listed in five groups. Start with those in bold:
 
@@ -113,9 +113,9 @@ class LSTMAutoencoderTransformer(
         ``summary_weight=0``.
 
     pooling : {"last", "mean", "last_mean", "all"}, default="last_mean"
-        How the outputs of the encoder are pooled for the bottleneck: the last outputs, their mean
-        over the frames of the sequence, or both. "all" is last, mean, maximum, minimum and standard
-        deviation. Only used with ``bottleneck="dense"``.
+        How the outputs of the encoder are pooled for the bottleneck: the last output, the mean of
+        all outputs over the frames of the sequence, or both. "all" is last, mean, maximum, minimum
+        and standard deviation. Only used with ``bottleneck="dense"``.
 
     activation : {"tanh", "relu"}, default="tanh"
         Activation of the LSTM cells. "relu" is unbounded and may diverge; `fit` warns.
@@ -157,10 +157,10 @@ class LSTMAutoencoderTransformer(
     summary_weight : float, default=0.3
         Weight of a second target in the loss, a summary of the sequence. The summary consists of
         statistics that depend on the shapes in a sequence, but hardly on where they occur. In
-        training, a linear layer predicts the summary from the code, so that the code has to contain
-        which shapes occur and how often. This usually improves classification and clustering of
-        the codes, and makes reconstructions slightly worse (benchmarks/README.md, "Quality"). 0
-        trains a pure autoencoder.
+        training, a linear layer predicts the summary from the code, which forces the code to
+        represent which shapes occur and how often. This usually improves classification and
+        clustering of the codes, and makes reconstructions slightly worse (benchmarks/README.md,
+        "Quality"). 0 trains a pure autoencoder.
 
         The summary is computed once per sequence, from the scaled input of the encoder. Fixed
         convolution kernels are applied to each feature, and a statistic is the share of steps at
@@ -186,8 +186,7 @@ class LSTMAutoencoderTransformer(
           are appended to the code as 2 F columns (means, then logarithms of deviations), so that
           `inverse_transform` restores the level and scale of each sequence, up to the rounding of a
           code to float32. A feature that is constant in a sequence, up to rounding, has no usable
-          deviation there. It is divided by ``scale_`` instead, a tenth of the smallest deviation of
-          this feature among the sequences of `fit` in which it varies.
+          deviation there. It is divided by its ``scale_`` instead.
         - None: values are read as they are.
 
     missing : {"error", "mask"}, default="error"
@@ -214,9 +213,9 @@ class LSTMAutoencoderTransformer(
         falls to zero along half a cosine.
 
     batch_size : int or "auto", default="auto"
-        Number of sequences per minibatch. "auto" is 32, or less with fewer than 320 training
-        sequences, so that an epoch has enough minibatches: the largest power of two up to a tenth
-        of their number, but at least 4.
+        Number of sequences per minibatch. "auto" is 32 with 320 or more training sequences. With
+        fewer, it is the largest power of two that is at most a tenth of the number of training
+        sequences, but at least 4. Smaller minibatches give each epoch more updates.
 
     optimizer : {"adadelta", "adagrad", "adam", "adamax", "adamw", "lion", "rmsprop", "sgd"}, \
 default="adam"
@@ -258,9 +257,10 @@ default="adam"
         Whether `fit` starts from the fitted weights, if there are any. The learning rate rises and
         falls again, as in the first fit. ``mean_`` and ``scale_`` are computed from the new
         sequences alone, because their level and scale may differ from those of the earlier ones.
-        Parameters of the network and the features must not change; ``patch_size="auto"`` keeps the
-        fitted patch size. The optimizer continues from its state at the end of the last warm start
-        or `partial_fit`, if there was one.
+        The features must not change, nor the parameters that determine the network's weights, its
+        inputs or its decoders; ``patch_size="auto"`` keeps the fitted patch size. The optimizer
+        continues from its state at the end of the last warm start or `partial_fit`, if there was
+        one.
 
     checkpoint_dir : str, path-like or None, default=None
         Folder in which `fit` writes a checkpoint after each epoch; it is created if necessary. A
@@ -289,7 +289,8 @@ default="adam"
 
     history_ : dict of lists of float
         Losses of each epoch. A warm start and `partial_fit` append to the lists. NaN marks epochs
-        without this loss, for example without ``early_stopping``. The keys are
+        in which a loss was not computed, for example "val_loss" without ``early_stopping``. The
+        keys are
 
         - "loss": the training loss;
         - "reconstruct_loss", "predict_loss", "kl_loss": its parts, if the network has them;
@@ -313,10 +314,11 @@ default="adam"
     mean_, scale_ : ndarray of shape (F,)
         Mean and deviation of the observed values of each feature in `fit`. With
         ``scaling="feature"``, values are standardized by them; if a feature is constant up to
-        rounding, its ``scale_`` is at least 1. With ``scaling="sequence"``, ``scale_`` replaces the
-        deviation of a feature that is constant in a sequence: it is a tenth of the smallest
-        deviation of the feature in any sequence of `fit` in which it varies, or 1 if it varies in
-        none. With ``scaling=None``, ``scale_`` is 1.
+        rounding, its ``scale_`` is 1, or its deviation if rounding errors alone make that larger
+        than 1. With ``scaling="sequence"``, ``scale_`` replaces the deviation of a feature that is
+        constant in a sequence. It is a tenth of the smallest deviation that the feature has in any
+        sequence of `fit`, not counting sequences in which it is constant, or 1 if it is constant in
+        all of them. With ``scaling=None``, ``scale_`` is 1.
 
     var_, n_observed_ : ndarray of shape (F,)
         Variance and number of the observed values of each feature.
@@ -339,7 +341,7 @@ default="adam"
     LSTMAutoencoderDetector : Find outliers among sequences.
     LSTMAutoencoderClassifier : Classify sequences when only few of them have labels.
     sliding_windows : Cut a long record into sequences of equal length.
-    latent_importance : Share of each step and feature in the columns of a code.
+    latent_importance : How much each column of a code depends on each step and feature.
     sklearn.decomposition.PCA : Linear codes, for complete sequences of equal length.
 
     Notes
@@ -354,19 +356,21 @@ default="adam"
     *Compilation.* A network is compiled once per process for each architecture, loss and optimizer,
     and again if dropout, noise, clipping or the summary is switched on or off. Other changes of
     ``dropout``, ``noise``, ``clipnorm``, ``learning_rate``, ``kl_weight``, ``summary_weight`` or
-    ``prediction_weight`` do not compile it again, and all folds and threads share it. A long fit is
-    compiled with XLA: one in which minibatches (of all epochs) x frames x LSTM layers (each
-    direction counts) exceeds 20,000. Compiling takes a few seconds for each combination of longest
-    length and batch size, and makes each minibatch two to three times as fast. A shorter fit runs
-    as a plain TensorFlow graph. Both use the number
-    of threads of TensorFlow (``TF_NUM_INTRAOP_THREADS``); joblib's worker processes use as many as
-    joblib allows. Training runs on the CPU, even if TensorFlow sees a GPU. If the environment
-    variable ``SKLEARN_LSTMAE_CACHE`` names a folder, compiled networks are stored there, and later
+    ``prediction_weight`` do not compile it again, and all folds and threads share it. Short fits
+    run as a plain TensorFlow graph, long ones are compiled with XLA. XLA compiles again for each
+    new combination of batch size and number of frames of the longest sequence. This takes a few
+    seconds each time, and makes each minibatch two to three times as fast. A fit is long if the
+    number of minibatches in all epochs, times the number of frames of the longest sequence, times
+    the number of LSTM layers is above 20,000. Layers of encoder and decoders count, and a
+    bidirectional layer counts twice. Both kinds of fits use the number of threads of TensorFlow
+    (``TF_NUM_INTRAOP_THREADS``); joblib's worker processes use as many as joblib allows. Training
+    runs on the CPU, even if TensorFlow sees a GPU. If the environment variable
+    ``SKLEARN_LSTMAE_CACHE`` names a folder, networks compiled with XLA are stored there, and later
     processes load them.
 
     *Stores.* Several threads read a memory map at the same time. Any other store is read by one
-    thread at a time. The computation behind a lazy store, such as an array of Dask, can itself call
-    methods of fitted estimators.
+    thread at a time. The computation of a lazy store, such as a Dask array, may itself call methods
+    of fitted estimators; this does not cause a deadlock.
 
     *Sample weights.* There is no ``sample_weight``. scikit-learn requires a weight of 2 to be
     equivalent to repeating the sample, which training with minibatches cannot guarantee.
