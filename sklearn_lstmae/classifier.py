@@ -98,7 +98,7 @@ class LSTMAutoencoderClassifier(
         pandas.NA. If None, every sequence must have a label.
 
     early_stopping : bool, default=False
-        Whether to set aside the same share of the labeled sequences of each class, and to stop
+        Whether to set part of the labeled sequences aside, stratified by class, and to stop
         training when the loss on them no longer falls. The weights of the best epoch are kept.
         Pre-training uses all sequences.
 
@@ -168,10 +168,10 @@ class LSTMAutoencoderClassifier(
     few labels there are too few minibatches to train the head.
 
     The head reads everything that ``autoencoder_.transform`` returns: the code, the means and
-    log-deviations that ``scaling="sequence"`` appends, and the statistics of the encoder's states
-    (``append_states``). Linear classifiers are usually more accurate with these states
-    (benchmarks/README.md, "Quality"). The columns are standardized for training, but ``weights_``
-    apply to columns that are not standardized.
+    log-deviations that ``scaling="sequence"`` appends, and the states (``append_states``). Linear
+    classifiers are usually more accurate with these states (benchmarks/README.md, "Quality"). The
+    columns are standardized for training, but ``weights_`` apply to columns that are not
+    standardized.
 
     *The encoder* reads all steps of a sequence, even with a ``horizon``. If the
     autoencoder is variational (``kl_weight`` above 0), the classifier uses the mean of the code and

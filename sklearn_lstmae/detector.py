@@ -190,9 +190,9 @@ class LSTMAutoencoderDetector(
     higher or lower; the fewer sequences are held out, the more it varies.
 
     Windows of a record that overlap or follow each other are **not** exchangeable, nor are
-    sequences of different groups. Their p-values are a ranking without this guarantee. Hold out
-    whole stretches of the record, with ``groups`` or with a splitter such as `WindowSplit`.
-    Otherwise, held-out windows overlap training windows and score too well.
+    sequences of different groups. Their p-values can be used to rank them, but the guarantee does
+    not hold. Hold out whole stretches of the record, with ``groups`` or with a splitter such as
+    `WindowSplit`. Otherwise, held-out windows overlap training windows and score too well.
 
     *Sequences that cannot be judged.* With ``missing="mask"`` and ``score_from="reconstruction"``,
     a sequence cannot be judged if all values that the decoder should output are missing. Its score

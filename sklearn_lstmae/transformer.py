@@ -115,7 +115,7 @@ class LSTMAutoencoderTransformer(
     pooling : {"last", "mean", "last_mean", "all"}, default="last_mean"
         How the outputs of the encoder are pooled for the bottleneck: the last output, the mean of
         all outputs over the frames of the sequence, or both. "all" is last, mean, maximum, minimum
-        and standard deviation. Only used with ``bottleneck="dense"``.
+        and standard deviation. Other values than the default need ``bottleneck="dense"``.
 
     activation : {"tanh", "relu"}, default="tanh"
         Activation of the LSTM cells. "relu" is unbounded and may diverge; `fit` warns.
@@ -145,11 +145,11 @@ class LSTMAutoencoderTransformer(
         Number of future steps to predict. During training, the encoder reads all but the last
         ``horizon`` steps of a sequence, and the predicting decoder learns to output those. If None,
         the encoder reads all T steps and the decoder learns to output steps 2 to T, as in most
-        tutorials. Only used with objectives "predict" and "composite".
+        tutorials. Only allowed with objectives "predict" and "composite".
 
     prediction_weight : float, default=0.5
         Weight of the prediction in the loss, between 0 and 1; the reconstruction has the remaining
-        weight. Only used with ``objective="composite"``.
+        weight. Other values than the default need ``objective="composite"``.
 
     loss : {"mse", "mae", "huber"}, default="mse"
         Error of a scaled value: squared, absolute, or Huber's with delta 1.
@@ -175,7 +175,7 @@ class LSTMAutoencoderTransformer(
         The divergence of this distribution from the standard normal, in nats per observed value, is
         multiplied by ``kl_weight`` and added to the loss. With ``loss="mse"`` and
         ``summary_weight=0``, a weight of 2.0 corresponds to the evidence lower bound of that paper
-        for a Gaussian decoder with unit variance. Only used with ``bottleneck="dense"``.
+        for a Gaussian decoder with unit variance. Values above 0 need ``bottleneck="dense"``.
 
     scaling : {"feature", "sequence"} or None, default="feature"
         How values are scaled before the network reads them.
@@ -198,12 +198,12 @@ class LSTMAutoencoderTransformer(
           NaN in all features are padding.
 
     append_states : bool, default=False
-        Whether `transform` appends the states: four statistics of each output of the encoder's last
-        LSTM layer, namely its mean, deviation, maximum and minimum over the frames of the sequence.
-        A bidirectional layer of U units adds 8 U columns. These columns usually raise the accuracy
-        of linear classifiers and improve the Mahalanobis distances of `LSTMAutoencoderDetector`,
-        but not Euclidean distances, as in k-means. Training does not depend on this parameter, and
-        `inverse_transform` ignores these columns.
+        Whether `transform` appends the states: four statistics of each output unit of the encoder's
+        last LSTM layer, namely its mean, deviation, maximum and minimum over the frames of the
+        sequence. A bidirectional layer of U units adds 8 U columns. These columns usually raise the
+        accuracy of linear classifiers and improve the Mahalanobis distances of
+        `LSTMAutoencoderDetector`, but not Euclidean distances, as in k-means. Training does not
+        depend on this parameter, and `inverse_transform` ignores these columns.
 
     epochs : int, default=100
         Number of passes over the training sequences.
@@ -257,10 +257,11 @@ default="adam"
         Whether `fit` starts from the fitted weights, if there are any. The learning rate rises and
         falls again, as in the first fit. ``mean_`` and ``scale_`` are computed from the new
         sequences alone, because their level and scale may differ from those of the earlier ones.
-        The features must not change, nor the parameters that determine the network's weights, its
-        inputs or its decoders; ``patch_size="auto"`` keeps the fitted patch size. The optimizer
-        continues from its state at the end of the last warm start or `partial_fit`, if there was
-        one.
+        The number of features must not change, nor may the parameters of the network group (listed
+        first), ``objective`` or ``missing``; ``kl_weight`` must stay 0 or stay above 0.
+        ``patch_size="auto"`` keeps the fitted patch size. The optimizer continues from
+        ``optimizer_state_``, unless that is None, ``optimizer`` has changed, or the summary was
+        switched on or off.
 
     checkpoint_dir : str, path-like or None, default=None
         Folder in which `fit` writes a checkpoint after each epoch; it is created if necessary. A
@@ -271,10 +272,10 @@ default="adam"
 
     resume : bool, default=False
         Whether `fit` continues from the last checkpoint in ``checkpoint_dir``, if there is one. The
-        result is identical, bit for bit, to that of an uninterrupted `fit`. Parameters, sequences,
-        seed and package versions must be those of the interrupted fit. With ``random_state=None``,
-        its seed is read from the checkpoint. ``epochs`` must not change, either; to train longer,
-        use ``warm_start`` after the fit.
+        result is identical, bit for bit, to that of an uninterrupted `fit`. All parameters that
+        affect training, the sequences, the seed and the package versions must be those of the
+        interrupted fit. With ``random_state=None``, the seed is read from the checkpoint.
+        ``epochs`` must not change, either; to train longer, use ``warm_start`` after the fit.
 
     Attributes
     ----------
@@ -314,11 +315,11 @@ default="adam"
     mean_, scale_ : ndarray of shape (F,)
         Mean and deviation of the observed values of each feature in `fit`. With
         ``scaling="feature"``, values are standardized by them; if a feature is constant up to
-        rounding, its ``scale_`` is 1, or its deviation if rounding errors alone make that larger
-        than 1. With ``scaling="sequence"``, ``scale_`` replaces the deviation of a feature that is
-        constant in a sequence. It is a tenth of the smallest deviation that the feature has in any
-        sequence of `fit`, not counting sequences in which it is constant, or 1 if it is constant in
-        all of them. With ``scaling=None``, ``scale_`` is 1.
+        rounding, its ``scale_`` is 1 or its deviation, whichever is larger. With
+        ``scaling="sequence"``, ``scale_`` replaces the deviation of a feature that is constant in a
+        sequence. ``scale_`` is then a tenth of the smallest deviation of the feature over the
+        sequences of `fit` in which it is not constant. If it is constant in all sequences,
+        ``scale_`` is 1. With ``scaling=None``, ``scale_`` is 1.
 
     var_, n_observed_ : ndarray of shape (F,)
         Variance and number of the observed values of each feature.
@@ -356,21 +357,22 @@ default="adam"
     *Compilation.* A network is compiled once per process for each architecture, loss and optimizer,
     and again if dropout, noise, clipping or the summary is switched on or off. Other changes of
     ``dropout``, ``noise``, ``clipnorm``, ``learning_rate``, ``kl_weight``, ``summary_weight`` or
-    ``prediction_weight`` do not compile it again, and all folds and threads share it. Short fits
-    run as a plain TensorFlow graph, long ones are compiled with XLA. XLA compiles again for each
-    new combination of batch size and number of frames of the longest sequence. This takes a few
-    seconds each time, and makes each minibatch two to three times as fast. A fit is long if the
-    number of minibatches in all epochs, times the number of frames of the longest sequence, times
-    the number of LSTM layers is above 20,000. Layers of encoder and decoders count, and a
-    bidirectional layer counts twice. Both kinds of fits use the number of threads of TensorFlow
-    (``TF_NUM_INTRAOP_THREADS``); joblib's worker processes use as many as joblib allows. Training
-    runs on the CPU, even if TensorFlow sees a GPU. If the environment variable
-    ``SKLEARN_LSTMAE_CACHE`` names a folder, networks compiled with XLA are stored there, and later
-    processes load them.
+    ``prediction_weight`` do not trigger a new compilation. All threads, and all folds of a
+    cross-validation in the same process, share the compiled network. Short fits run as a plain
+    TensorFlow graph, long ones are compiled with XLA. XLA compiles again for each new combination
+    of batch size and number of frames of the longest sequence. This takes a few seconds each time,
+    and makes each minibatch two to three times as fast. A fit is long if (minibatches in all
+    epochs) x (frames of the longest sequence) x (LSTM layers) exceeds 20,000. Layers of encoder and
+    decoders count, and a bidirectional layer counts twice. Both kinds of fits use as many threads
+    as TensorFlow is configured to use (``TF_NUM_INTRAOP_THREADS``); joblib's worker processes use
+    as many as joblib allows. Training runs on the CPU, even if TensorFlow sees a GPU. If the
+    environment variable ``SKLEARN_LSTMAE_CACHE`` names a folder, networks compiled with XLA are
+    stored there, and later processes load them.
 
     *Stores.* Several threads read a memory map at the same time. Any other store is read by one
-    thread at a time. The computation of a lazy store, such as a Dask array, may itself call methods
-    of fitted estimators; this does not cause a deadlock.
+    thread at a time. Computing a lazy store may itself call methods of fitted estimators, for
+    example if X is a Dask array that `distributed.transform` returned. This does not cause a
+    deadlock.
 
     *Sample weights.* There is no ``sample_weight``. scikit-learn requires a weight of 2 to be
     equivalent to repeating the sample, which training with minibatches cannot guarantee.
