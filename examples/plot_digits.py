@@ -79,7 +79,7 @@ autoencoder = compare(X_train, X_test)
 # %%
 # Here a feature is a column of pixels, and the leftmost column is nearly always blank. Scaled to a
 # standard deviation of 1, its few gray pixels weigh as much as the strokes of a digit. All pixels
-# have the same unit, so scaling is not needed: use ``scaling=None`` and values of about 1.
+# have the same unit, so scaling is not needed: divide them by 16 and use ``scaling=None``.
 
 print("pixels divided by 16, no scaling (scaling=None)")
 proportional = compare(X_train / 16, X_test / 16, scaling=None)

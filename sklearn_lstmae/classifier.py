@@ -173,16 +173,16 @@ class LSTMAutoencoderClassifier(
     columns are standardized for training, but ``weights_`` apply to columns that are not
     standardized.
 
-    *The encoder* reads all steps of a sequence, even with a ``horizon``. If the
-    autoencoder is variational (``kl_weight`` above 0), the classifier uses the mean of the code and
-    draws no samples.
+    *The encoder* reads all steps of a sequence, even with a ``horizon``. If the autoencoder is
+    variational (``kl_weight`` above 0), the classifier uses the mean of the code and draws no
+    samples.
 
     *Reproducibility.* The probabilities of a sequence are identical, bit for bit, regardless of the
     other rows.
 
     *Compilation.* The classifier is compiled once per process for each architecture, optimizer and
-    number of classes, and again if dropout, noise or clipping is switched on or off. With XLA, it
-    is also compiled for each batch size and number of frames, as the transformer is.
+    number of classes, and again if ``fine_tune``, dropout, noise or clipping is switched on or off.
+    With XLA, it is also compiled for each batch size and number of frames, as the transformer is.
 
     *Sample weights.* There is no ``sample_weight`` in `fit`. scikit-learn requires a weight of 2 to
     be equivalent to repeating the sample, which training with minibatches cannot guarantee.

@@ -165,9 +165,10 @@ class LSTMAutoencoderTransformer(
         The summary is computed once per sequence, from the scaled input of the encoder. Fixed
         convolution kernels are applied to each feature, and a statistic is the share of steps at
         which the output of a kernel is above a threshold (MiniRocket, Dempster et al. 2021). The
-        statistics are reduced to at most 32 principal components, and the linear layer is trained
-        with the mean squared error of these components. If all sequences are shorter than a kernel,
-        which has 9 steps, there is no summary. After training, the linear layer is not used.
+        statistics are reduced to at most 32 principal components. The mean squared error with which
+        the linear layer predicts these is the second term of the loss. If all sequences are shorter
+        than a kernel, which has 9 steps, there is no summary. After training, the linear layer is
+        not used.
 
     kl_weight : float, default=0.0
         If above 0, the autoencoder is variational (Kingma and Welling 2014). In training, a code is
@@ -355,19 +356,19 @@ default="adam"
     codes of the same fitted model agree to about 1e-5, but refitting may give a different model.
 
     *Compilation.* A network is compiled once per process for each architecture, loss and optimizer,
-    and again if dropout, noise, clipping or the summary is switched on or off. Other changes of
-    ``dropout``, ``noise``, ``clipnorm``, ``learning_rate``, ``kl_weight``, ``summary_weight`` or
-    ``prediction_weight`` do not trigger a new compilation. All threads, and all folds of a
-    cross-validation in the same process, share the compiled network. Short fits run as a plain
-    TensorFlow graph, long ones are compiled with XLA. XLA compiles again for each new combination
-    of batch size and number of frames of the longest sequence. This takes a few seconds each time,
-    and makes each minibatch two to three times as fast. A fit is long if (minibatches in all
-    epochs) x (frames of the longest sequence) x (LSTM layers) exceeds 20,000. Layers of encoder and
-    decoders count, and a bidirectional layer counts twice. Both kinds of fits use as many threads
-    as TensorFlow is configured to use (``TF_NUM_INTRAOP_THREADS``); joblib's worker processes use
-    as many as joblib allows. Training runs on the CPU, even if TensorFlow sees a GPU. If the
-    environment variable ``SKLEARN_LSTMAE_CACHE`` names a folder, networks compiled with XLA are
-    stored there, and later processes load them.
+    and again if dropout, noise, clipping, the summary or the divergence (``kl_weight`` above 0) is
+    switched on or off. Other changes of ``dropout``, ``noise``, ``clipnorm``, ``learning_rate``,
+    ``kl_weight``, ``summary_weight`` or ``prediction_weight`` do not trigger a new compilation. All
+    threads, and all folds of a cross-validation in the same process, share the compiled network.
+    Short fits run as a plain TensorFlow graph, long ones are compiled with XLA. XLA compiles again
+    for each new combination of batch size and number of frames of the longest sequence. This takes
+    a few seconds each time, and makes each minibatch two to three times as fast. A fit is long if
+    (minibatches in all epochs) x (frames of the longest sequence) x (LSTM layers) exceeds 20,000.
+    Layers of encoder and decoders count, and a bidirectional layer counts twice. Both use as many
+    threads as TensorFlow is configured to use (``TF_NUM_INTRAOP_THREADS``); joblib's worker
+    processes use as many as joblib allows. Training runs on the CPU, even if TensorFlow sees a GPU.
+    If the environment variable ``SKLEARN_LSTMAE_CACHE`` names a folder, networks compiled with XLA
+    are stored there, and later processes load them.
 
     *Stores.* Several threads read a memory map at the same time. Any other store is read by one
     thread at a time. Computing a lazy store may itself call methods of fitted estimators, for

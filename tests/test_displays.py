@@ -749,7 +749,7 @@ def test_the_columns_that_change_most_come_first(monkeypatch):
     display = LatentTraversalDisplay.from_estimator(Decoder(), codes)
     assert display.columns == [5, 4, 0, 2]
     named = LatentTraversalDisplay.from_estimator(
-        Decoder(), codes, columns=["c1"], features=[1], length=9
+        Decoder(), codes, columns="c1", features=1, length=9
     )
     assert named.columns == [1]
     assert named.feature_names == ["feature 1"]
@@ -760,7 +760,7 @@ def test_the_columns_that_change_most_come_first(monkeypatch):
 
 def test_columns_that_a_scaling_appends_are_traversed_too():
     model = make(scaling="sequence").fit(CUBE)
-    display = LatentTraversalDisplay.from_estimator(model, CUBE, columns=["mean_x1"])
+    display = LatentTraversalDisplay.from_estimator(model, CUBE, columns="mean_x1")
     levels = display.sequences[0].mean(axis=1)  # (M, F)
     assert (np.diff(levels[:, 1]) > 0).all()
     assert_allclose(levels[:, 0], levels[0, 0], rtol=1e-5)

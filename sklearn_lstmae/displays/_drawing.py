@@ -61,7 +61,7 @@ def places_of(chosen, names, what):
     """Places of what was chosen, one number or name or several of them, None being all."""
     if chosen is None:
         return list(range(len(names)))
-    if isinstance(chosen, (str, Integral)):
+    if isinstance(chosen, (str, Integral)) and not isinstance(chosen, bool):
         chosen = [chosen]
     if not len(chosen):
         raise ValueError(f"{what} is empty: choose at least one of {names}, or None for all.")
