@@ -23,8 +23,9 @@ def draw_job(generator):
         "early_stopping": bool(generator.integers(2)),
         "validation_fraction": 0.3,
         "batch_size": generator.integers(4, 20).item(),
-        "horizon": 2,
     }
+    if options["objective"] != "reconstruct":
+        options["horizon"] = 2
     n = generator.integers(30, 60)
     X = generator.normal(size=(n, 12, 2)).astype("f4")
     if options["missing"] == "mask":
