@@ -1,10 +1,11 @@
 """How the time of an epoch grows with N, T, F, U and B: a figure each."""
 
 from dataclasses import replace
-from pathlib import Path
 
 from benchmarks.jobs import Job
 from benchmarks.records import Record
+from benchmarks.report import FOLDER
+from sklearn_lstmae.displays._drawing import BLUE, GREEN, VERMILION
 
 from .epochs import race
 
@@ -16,10 +17,9 @@ AXES = {
     "units": ("U, LSTM units", [16, 32, 64, 128, 256]),
     "batch_size": ("B, sequences of a minibatch", [8, 16, 32, 64, 128, 256]),
 }
-IMAGES = Path(__file__).parents[1] / "images"
+IMAGES = FOLDER / "images"
 ROUNDS = 2
-# Okabe and Ito's colors, told apart by everybody, and a marker each.
-STYLES = {"ours": ("#0072B2", "o"), "Keras": ("#D55E00", "s"), "PyTorch": ("#009E73", "^")}
+STYLES = {"ours": (BLUE, "o"), "Keras": (VERMILION, "s"), "PyTorch": (GREEN, "^")}
 
 
 def measure(quick):

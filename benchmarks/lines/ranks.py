@@ -7,12 +7,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.harness import Remote, started
 from benchmarks.records import Record
+from benchmarks.report import FOLDER
+from sklearn_lstmae.displays._drawing import BLUE, GREEN, PURPLE, VERMILION
 
 # Sequences of a minibatch in each rank: minibatches grow with the number of ranks.
 SHARES = [16, 32, 64, 128]
@@ -23,9 +24,8 @@ FIRST = 10  # epochs that are not counted, since the first one compiles
 # Seconds that a message takes from one machine to the next: assumed, not measured.
 LATENCY = 1e-4
 MOST_RANKS = 100
-IMAGES = Path(__file__).parents[1] / "images"
-# Okabe and Ito's colors, told apart by everybody, and a marker each.
-STYLES = [("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "D")]
+IMAGES = FOLDER / "images"
+STYLES = [(BLUE, "o"), (VERMILION, "s"), (GREEN, "^"), (PURPLE, "D")]
 
 
 class Clock:

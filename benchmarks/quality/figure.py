@@ -1,6 +1,7 @@
 """Accuracy of ours against that of each contender, a point a set: one figure."""
 
 from benchmarks.report import FOLDER
+from sklearn_lstmae.displays._drawing import BLUE
 
 from .measures import ACCURACY
 from .sets import SETS
@@ -45,7 +46,7 @@ def draw_panel(panel, contender, points):
     """Draw ``[(theirs, ours), ...]``; above the line ours is more accurate."""
     better, worse = (sum(sign * (ours - theirs) > 0 for theirs, ours in points) for sign in (1, -1))
     panel.axline((0, 0), slope=1, color="0.6", linewidth=0.8)
-    panel.scatter(*zip(*points, strict=True), s=14, color="#0072B2", alpha=0.7, clip_on=False)
+    panel.scatter(*zip(*points, strict=True), s=14, color=BLUE, alpha=0.7, clip_on=False)
     panel.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     panel.set_xticks([0, 0.5, 1])
     panel.set_yticks([0, 0.5, 1])

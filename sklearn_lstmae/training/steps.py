@@ -211,9 +211,9 @@ class TrainingSteps:
         n_steps, shards, here = tf.shape(order)[0], self.recipe.shards, self.recipe.here
         shape = [self.objective.n_terms]
         arrays = [tf.TensorArray(tf.float32, n_steps, element_shape=shape) for _ in range(2)]
-        first_count = self._count(self._take_parts(tables, order[0]))  # (J,)
+        first_count = tf.zeros(shape)  # a single process counts at each step instead
         if self.recipe.reduce is not None:
-            first_count = self.recipe.reduce(first_count)
+            first_count = self.recipe.reduce(self._count(self._take_parts(tables, order[0])))
 
         def body(step, count, vector, state, losses, counts):
             parts = self._take_parts(tables, order[step])
