@@ -356,7 +356,7 @@ def test_features_are_chosen_by_name_or_number(model):
         display = ReconstructionDisplay.from_estimator(model, FRAMES, features=chosen)
         assert display.feature_names == ["v"]
         assert_allclose(display.original_lines_[0, 0].get_ydata(), RAGGED[0][:, 1])
-    for wrong in (["w"], [2], [-1], "w", "uv", 2):
+    for wrong in (["w"], [2], [-1], "w", "uv", 2, True, [True], 1.0, np.True_):
         with pytest.raises(ValueError, match=r"neither one of \['u', 'v'\] nor.* 0 to 1"):
             ReconstructionDisplay.from_estimator(model, FRAMES, features=wrong)
     with pytest.raises(ValueError, match=r"features is empty: choose at least one of \['u', 'v'\]"):

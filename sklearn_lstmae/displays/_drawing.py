@@ -1,5 +1,6 @@
 """What the displays have in common: colors, axes, names."""
 
+from collections.abc import Iterable
 from numbers import Integral
 
 import numpy as np
@@ -61,14 +62,15 @@ def places_of(chosen, names, what):
     """Places of what was chosen, one number or name or several of them, None being all."""
     if chosen is None:
         return list(range(len(names)))
-    if isinstance(chosen, (str, Integral)) and not isinstance(chosen, bool):
+    if isinstance(chosen, str) or not isinstance(chosen, Iterable):
         chosen = [chosen]
     if not len(chosen):
         raise ValueError(f"{what} is empty: choose at least one of {names}, or None for all.")
     places = {name: place for place, name in enumerate(names)}
     places |= {place: place for place in range(len(names))}
     for item in chosen:
-        if item not in places:
+        # In a dict, True is 1 and 2.0 is 2.
+        if isinstance(item, bool) or not isinstance(item, (str, Integral)) or item not in places:
             raise ValueError(
                 f"{what} has {item!r}, which is neither one of {names} nor a number from 0 to "
                 f"{len(names) - 1}."
