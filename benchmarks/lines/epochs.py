@@ -16,7 +16,7 @@ SHAPES = [
     Job(500, 140, 1, 128, 64, epochs=9),
     Job(200, 500, 16, 64, 32, epochs=5),
 ]
-# Reported, and not part of the mean; so few epochs are not worth compiling.
+# Reported, and not part of the mean.
 REPORTED = [Job(300, 100, 8, 256, 64, epochs=4)]
 
 

@@ -35,9 +35,11 @@ BUFFER_BYTES = 2**23  # as a chunk, which is read at a time
 # Without callbacks several epochs are one call, of about this many minibatches.
 STEPS_A_CALL = 1024
 
-# From this work on, in minibatches times LSTM steps, compiling with XLA (2 to 3 s) pays off:
-# measured on two cores, a step then takes 20 to 30 µs less.
-XLA_WORK = 40_000
+# From this work on, in frames of all LSTM layers and minibatches, compiling with XLA pays off. On
+# two cores it takes 0.8 s for two layers, and a frame, there and back, then takes 40 µs less in
+# small minibatches of small layers and, growing with both, twice that at this many hidden values.
+XLA_WORK = 20_000
+XLA_VALUES = 3_000
 
 
 def train(
@@ -167,14 +169,15 @@ def _append(progress, state, losses):
     return TrainingProgress(state, state.weights, len(history["loss"]), history)
 
 
-def uses_xla(layers, n_batches, n_frames):
+def uses_xla(layers, n_batches, batch_size, n_frames):
     """Whether compiling with XLA pays off for this many minibatches of ``n_frames`` frames.
 
     The answer depends on the job alone, neither on the machine nor on what is compiled already,
     so that one seed gives one result.
     """
-    n_lstm = sum(isinstance(layer, Lstm) for layer in layers)
-    return n_batches * n_frames * 2 * n_lstm > XLA_WORK
+    recurrent = [layer for layer in layers if isinstance(layer, Lstm)]
+    gains = [1 + batch_size * layer.units / XLA_VALUES for layer in recurrent]
+    return n_batches * n_frames * sum(gains) > XLA_WORK
 
 
 def learning_rates(peak, n_steps, start=0, stop=None):
@@ -217,7 +220,8 @@ class Run:
         self.batch_size = min(plan.batch_size, 2 ** int(np.ceil(np.log2(sum(counts)))))
         self.n_batches = -(-sum(counts) // self.batch_size)
         self.share = -(-max(counts) // self.n_batches)  # rows of a shard in a minibatch
-        xla = uses_xla(objective.layers, plan.epochs * self.n_batches, self.width)
+        n_batches = plan.epochs * self.n_batches
+        xla = uses_xla(objective.layers, n_batches, self.batch_size, self.width)
         if shards.total > 1:
             recipe = Recipe.of(plan, shards.total, xla, shards.here, shards.reduce)
         else:

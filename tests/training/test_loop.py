@@ -683,26 +683,29 @@ def test_a_compile_cache_that_may_be_damaged_is_named(
 
 def test_compiling_is_for_much_work(make_architecture, monkeypatch):
     small = Autoencoding(make_architecture(), "mse").layers
-    assert not uses_xla(small, n_batches=1, n_frames=1)
-    assert uses_xla(small, n_batches=10**6, n_frames=100)
+    work = {"batch_size": 8, "n_frames": 50}
+    assert not uses_xla(small, 1, batch_size=1, n_frames=1)
+    assert uses_xla(small, 10**6, batch_size=1, n_frames=100)
     batches = 2 ** np.arange(20)
     for n_frames in (5, 50):
-        answers = [uses_xla(small, int(n), n_frames) for n in batches]
+        answers = [uses_xla(small, int(n), 8, n_frames) for n in batches]
         assert answers == sorted(answers)  # no, then yes
-    first = next(int(n) for n in batches if uses_xla(small, int(n), 50))
-    larger = make_architecture(bidirectional=True, hidden_units=(3, 3))
-    larger = Autoencoding(larger, "mse").layers
-    assert uses_xla(larger, first, 50)
-    assert uses_xla(small, first, 51)
+    first = int(next(n for n in range(1, 10**6) if uses_xla(small, n, **work)))
+    assert not uses_xla(small, first - 1, **work)
+    assert uses_xla(small, first - 1, batch_size=8, n_frames=51)
+    assert uses_xla(small, first - 1, batch_size=8000, n_frames=50)
+    for changed in ({"bidirectional": True, "hidden_units": (3, 3)}, {"hidden_units": (300,)}):
+        larger = Autoencoding(make_architecture(**changed), "mse").layers
+        assert uses_xla(larger, first - 1, **work)
     for cores in (1, 64):  # one seed gives one result on every machine
         monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
         monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", str(cores))
-        assert uses_xla(small, first, 50)
+        assert [uses_xla(small, n, **work) for n in (first - 1, first)] == [False, True]
 
 
 def test_a_head_alone_is_never_compiled(make_architecture):
     head = Classifying(make_architecture().encoder, 0, 3, False, tunes_encoder=False)
-    assert not uses_xla(head.layers, n_batches=10**9, n_frames=1)
+    assert not uses_xla(head.layers, n_batches=10**9, batch_size=10**6, n_frames=1)
 
 
 def test_a_plan_cannot_change(make_plan):
