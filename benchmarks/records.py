@@ -16,7 +16,7 @@ class Timing:
     case : str
     seconds : dict of lists of float
         "ours" and the rivals, a number a round.
-    per : int
+    per : float
         What a time is divided by to be shown, such as the number of epochs.
     losses : dict of lists of float
         Final losses, where they have to agree.
@@ -26,7 +26,7 @@ class Timing:
 
     case: str
     seconds: dict
-    per: int = 1
+    per: float = 1
     losses: dict = field(default_factory=dict)
     note: str = ""
 

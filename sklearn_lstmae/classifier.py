@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import get_tags
+from sklearn.utils import check_consistent_length, get_tags
 from sklearn.utils.extmath import softmax
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,26 +19,27 @@ from sklearn_lstmae._sklearn import (
     num_samples,
     positive,
     positive_int,
-    take_rows,
     validate_parameters,
 )
 from sklearn_lstmae._versions import PickledWithVersionsMixin
 from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_model, snapshot
 from sklearn_lstmae.fitting.labels import check_classes, find_unlabeled, weigh_classes
 from sklearn_lstmae.fitting.learn_classifier import learn_classes
-from sklearn_lstmae.fitting.model import fitted_model
+from sklearn_lstmae.fitting.model import fitted_model, take_over_columns
 from sklearn_lstmae.fitting.outcome import CLASSES_OUTCOME, warn_of_outcome
 from sklearn_lstmae.fitting.parameters import check_counts
 from sklearn_lstmae.fitting.reports import CallbackSupportMixin, FitReport
 from sklearn_lstmae.fitting.seeds import draw_seed, split_rows
 from sklearn_lstmae.inference.coder import ClassScores
 from sklearn_lstmae.sequences.batch import join
+from sklearn_lstmae.sequences.stores import take_rows
 from sklearn_lstmae.sequences.validation import SequenceSpec, check_same_layout, check_sequences
 from sklearn_lstmae.training.plan import TrainingPlan
-from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, OptionalAutoencoderMixin
-
-# What scikit-learn knows of the columns of X.
-COLUMNS = ("n_features_in_", "feature_names_in_")
+from sklearn_lstmae.transformer import (
+    LSTMAutoencoderTransformer,
+    OptionalAutoencoderMixin,
+    transformer_within,
+)
 
 
 class LSTMAutoencoderClassifier(
@@ -95,7 +96,9 @@ class LSTMAutoencoderClassifier(
         ``X_unlabeled`` of `fit`. With a FrozenEstimator they are not used. Unlike ``X_unlabeled``,
         this works in cross-validation and searches (with the default scorer).
         ``unlabeled=float("nan")`` matches every kind of missing label: NaN, None, NaT and
-        pandas.NA. If None, every sequence must have a label.
+        pandas.NA. Cross-validation and searches then need a splitter such as
+        `sklearn.model_selection.KFold` as ``cv``, because scikit-learn's default, which stratifies,
+        refuses missing labels. If None, every sequence must have a label.
 
     early_stopping : bool, default=False
         Whether to set part of the labeled sequences aside, stratified by class, and to stop
@@ -293,7 +296,10 @@ class LSTMAutoencoderClassifier(
         ValueError
             If X is not a set of sequences or y not their classes; if the autoencoder cannot be
             fitted; if parameters contradict each other; if the loss or the weights become infinite
-            or NaN. The estimator is then as it was before the call.
+            or NaN. After any error, the estimator is as it was before the call.
+
+        TypeError, ImportError, OSError, RuntimeError
+            As in `LSTMAutoencoderTransformer.fit`.
 
         Warns
         -----
@@ -356,9 +362,10 @@ class LSTMAutoencoderClassifier(
         Raises
         ------
         ValueError
-            If no sequence has a label.
+            If no sequence has a label, or if X, y and ``sample_weight`` differ in length.
         """
         if self.unlabeled is not None:
+            check_consistent_length(X, y, sample_weight)
             rows = np.flatnonzero(~find_unlabeled(y, self.unlabeled))
             if not rows.size:
                 raise ValueError(
@@ -415,12 +422,7 @@ class LSTMAutoencoderClassifier(
                 "X_unlabeled is for pre-training, which autoencoder=FrozenEstimator(...) excludes: "
                 "leave X_unlabeled out, or pass the transformer itself as autoencoder."
             )
-        model = self.autoencoder.estimator
-        if not isinstance(model, LSTMAutoencoderTransformer):
-            raise ValueError(
-                "autoencoder is a FrozenEstimator of a "
-                f"{type(model).__name__}: freeze a fitted LSTMAutoencoderTransformer."
-            )
+        model = transformer_within(self.autoencoder)
         check_is_fitted(model)
         model = snapshot(model)
         validate_parameters(model)
@@ -478,10 +480,3 @@ class LSTMAutoencoderClassifier(
         reader = model.read(self, X)
         scores = ClassScores(model.architecture.encoder, self.weights_, model.append_states)
         return scores.scores(reader)
-
-
-def take_over_columns(estimator, other):
-    """Give an estimator what another one knows of the columns of X."""
-    for name in COLUMNS:
-        vars(estimator).pop(name, None)
-    estimator.__dict__.update({name: vars(other)[name] for name in COLUMNS if name in vars(other)})

@@ -14,18 +14,21 @@ from sklearn.utils import get_tags, indexable
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_lstmae._sklearn import (
-    HasMethods,
     Interval,
     StrOptions,
     available_if,
     fit_context,
-    take_rows,
     validate_parameters,
 )
 from sklearn_lstmae._versions import PickledWithVersionsMixin
 from sklearn_lstmae.fitting.arguments import Per, check_feature_names
 from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_fit, of_one_model, snapshot
-from sklearn_lstmae.fitting.model import fitted_model, unfrozen
+from sklearn_lstmae.fitting.model import (
+    fitted_model,
+    names_of_features,
+    take_over_columns,
+    unfrozen,
+)
 from sklearn_lstmae.fitting.outcome import USER_LINE
 from sklearn_lstmae.fitting.seeds import draw_seed
 from sklearn_lstmae.fitting.thresholds import (
@@ -39,8 +42,13 @@ from sklearn_lstmae.fitting.thresholds import (
     share_errors,
 )
 from sklearn_lstmae.sequences.numbers import to_container
+from sklearn_lstmae.sequences.stores import take_rows
 from sklearn_lstmae.sequences.validation import check_horizon, check_sequences
-from sklearn_lstmae.transformer import LSTMAutoencoderTransformer, OptionalAutoencoderMixin
+from sklearn_lstmae.transformer import (
+    LSTMAutoencoderTransformer,
+    OptionalAutoencoderMixin,
+    transformer_within,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -124,11 +132,12 @@ class LSTMAutoencoderDetector(
         - "both": the lower of these two scores. Both are first standardized to median 0 and
           interquartile range 1 over the training sequences.
 
-    cv : int, CV splitter or iterable, default=5
-        How sequences are split. ``threshold="cv"`` uses all splits, ``threshold="conformal"`` only
-        the first one. With an int, ``threshold="conformal"`` holds out 1 / ``cv`` of the sequences
-        at random, and the folds of ``threshold="cv"`` are consecutive sequences; if `fit` gets
-        ``groups``, both keep each group together. Not used with ``threshold="train"``.
+    cv : int, CV splitter, iterable or None, default=5
+        How sequences are split; None means 5. ``threshold="cv"`` uses all splits,
+        ``threshold="conformal"`` only the first one. With an int, ``threshold="conformal"`` holds
+        out 1 / ``cv`` of the sequences at random, and the folds of ``threshold="cv"`` are
+        consecutive sequences; if `fit` gets ``groups``, both keep each group together. Not used
+        with ``threshold="train"``.
 
     random_state : int, RandomState instance or None, default=None
         Determines which sequences "conformal" holds out. Unless it is None, it is also set on the
@@ -243,7 +252,7 @@ class LSTMAutoencoderDetector(
     feature_names_in_: npt.NDArray[np.object_]
 
     _parameter_constraints = {
-        "autoencoder": [HasMethods(["fit", "transform", "errors"]), None],
+        "autoencoder": [LSTMAutoencoderTransformer, FrozenEstimator, None],
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
         "threshold": [StrOptions({"train", "cv", "conformal"})],
         "score_from": [StrOptions({"reconstruction", "code", "both"})],
@@ -285,9 +294,9 @@ class LSTMAutoencoderDetector(
             Not used, present here for API consistency by convention.
 
         groups : array-like of shape (N,), default=None
-            Group labels of the sequences, such as the record that a window comes from. "cv" and
-            "conformal" never learn from one part of a group and score another. Not used with
-            "train".
+            Group labels of the sequences, such as the record that a window comes from. If ``cv`` is
+            an int or a splitter that uses groups, "cv" and "conformal" never learn from one part of
+            a group and score another. Not used with "train".
 
         Returns
         -------
@@ -298,14 +307,17 @@ class LSTMAutoencoderDetector(
         ------
         ValueError
             If the autoencoder cannot be fitted to X; if parameters contradict each other; if there
-            are too few sequences to split; if no sequence can be judged. The estimator is then as
-            it was before the call.
+            are too few sequences to split; if no sequence can be judged. After any error, the
+            estimator is as it was before the call.
+
+        TypeError, ImportError, OSError, RuntimeError
+            As in `LSTMAutoencoderTransformer.fit`.
 
         Warns
         -----
         UserWarning
             If "conformal" holds out so few sequences that every p-value is above
-            ``contamination``.
+            ``contamination``. The warnings of the autoencoder's ``fit`` come in addition.
         """
         if self.threshold == "cv" and self._is_frozen:
             raise ValueError(
@@ -504,10 +516,8 @@ class LSTMAutoencoderDetector(
         errors = self.errors(X, per="value")
         columns = share_errors(errors)
         names = check_feature_names(feature_names, errors.shape[2])
-        model = self.autoencoder_
-        # Columns of an array (N, T) are steps: their names are not features'.
-        if names is None and model.configuration_["layout"] != "2d":
-            names = getattr(model, "feature_names_in_", None)
+        if names is None:
+            names = names_of_features(self.autoencoder_)
         if names is not None:
             columns["feature"] = np.asarray(names, dtype=object)[columns["feature"]]
         return pd.DataFrame(columns)
@@ -541,14 +551,13 @@ class LSTMAutoencoderDetector(
             learning, held_out = next(iter(folds))
             return self._learn(take_rows(X, learning))._judge(take_rows(X, held_out))
         self._learn(X)
-        return np.concatenate(
-            [
-                copy(self)._learn(take_rows(X, learning))._judge(take_rows(X, held_out))
-                for learning, held_out in folds
-            ]
-        )
+        scores = []
+        for learning, held_out in folds:
+            learner = copy(self)._learn(take_rows(X, learning), is_fold=True)
+            scores.append(learner._judge(take_rows(X, held_out)))
+        return np.concatenate(scores)
 
-    def _learn(self, X):
+    def _learn(self, X, is_fold=False):
         """Fit all but the threshold."""
         if self._is_frozen:  # as it is now: another fit of the original does not change this model
             autoencoder = FrozenEstimator(snapshot(unfrozen(self.autoencoder)))
@@ -556,6 +565,8 @@ class LSTMAutoencoderDetector(
             autoencoder = clone(self._autoencoder)
             if self.random_state is not None:
                 autoencoder.set_params(random_state=self.random_state)
+            if is_fold:  # the folder belongs to the fit on all sequences
+                autoencoder.set_params(checkpoint_dir=None, resume=False)
         self.autoencoder_ = autoencoder.fit(X, None)
         self.configuration_ = {
             "threshold": str(self.threshold),
@@ -594,18 +605,22 @@ class LSTMAutoencoderDetector(
 def _check_rows(detector, autoencoder, X):
     """Validate all of X, so that messages count its rows and not those of a part of it.
 
-    Returns X as something that scikit-learn can take rows of, which a tensor is not.
+    Returns X as something that rows can be taken of, which a tensor is not.
     """
-    validate_parameters(autoencoder)
+    spec = None
     if isinstance(autoencoder, FrozenEstimator):  # its fit decides, its parameters may have changed
-        model = fitted_model(autoencoder)
-        missing, horizon = model.missing, model.horizon
+        transformer = snapshot(transformer_within(autoencoder))
+        validate_parameters(transformer)
+        model = fitted_model(transformer)
+        missing, horizon, spec = model.missing, model.horizon, model.spec
         predicts = "predict" in model.architecture.decoders
+        take_over_columns(detector, transformer)
     else:
+        validate_parameters(autoencoder)
         missing, horizon = autoencoder.missing, autoencoder.horizon
         predicts = autoencoder.objective != "reconstruct"
     X = to_container(X, "X")
-    sequences = check_sequences(detector, X, missing=missing)
+    sequences = check_sequences(detector, X, missing=missing, fitted=spec)
     if predicts:
         check_horizon(sequences, horizon)
     return X
@@ -615,12 +630,13 @@ def _make_splitter(detector, groups):
     """What splits rows to learn from those to score."""
     from sklearn.model_selection import GroupKFold, KFold, check_cv
 
-    if not isinstance(detector.cv, Integral):
-        return check_cv(detector.cv)
+    cv = 5 if detector.cv is None else detector.cv
+    if not isinstance(cv, Integral):
+        return check_cv(cv)
     by_chance = {}
     if detector.threshold == "conformal":
         by_chance = {"shuffle": True, "random_state": draw_seed(detector.random_state)}
-    return (KFold if groups is None else GroupKFold)(int(detector.cv), **by_chance)
+    return (KFold if groups is None else GroupKFold)(int(cv), **by_chance)
 
 
 def _warn_of_too_few(n_scores, contamination):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, overload
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from sklearn_lstmae._sklearn import (
@@ -33,14 +34,15 @@ from sklearn_lstmae.fitting.arguments import (
 from sklearn_lstmae.fitting.checkpoints import open_checkpoints
 from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_fit, of_one_model
 from sklearn_lstmae.fitting.learn_autoencoder import learn
-from sklearn_lstmae.fitting.model import fitted_model
+from sklearn_lstmae.fitting.model import fitted_model, unfrozen
 from sklearn_lstmae.fitting.outcome import warn_of_outcome
 from sklearn_lstmae.fitting.parameters import check_one_pass, check_parameters
 from sklearn_lstmae.fitting.reports import CallbackSupportMixin, FitReport
+from sklearn_lstmae.fitting.trained import MEMORIES
 from sklearn_lstmae.network.wiring import POOLINGS, STATES
 from sklearn_lstmae.sequences.batch import like_input, to_layout
 from sklearn_lstmae.sequences.frames import put
-from sklearn_lstmae.sequences.scoring import AVERAGED, errors, explained_variance
+from sklearn_lstmae.sequences.scoring import AVERAGED, LOSSES, errors, explained_variance
 from sklearn_lstmae.sequences.tasks import OBJECTIVES, TASKS
 from sklearn_lstmae.sequences.validation import check_sequences, warn_of_single_steps
 
@@ -311,7 +313,8 @@ default="adam"
         `partial_fit`, without dropout and noise.
 
     baseline_loss_ : float
-        Loss of predicting the mean of each feature.
+        Loss of predicting the mean of each feature: its mean in `fit`, or with
+        ``scaling="sequence"`` that in each sequence.
 
     mean_, scale_ : ndarray of shape (F,)
         Mean and deviation of the observed values of each feature in `fit`. With
@@ -431,7 +434,7 @@ default="adam"
         "objective": [StrOptions(set(OBJECTIVES))],
         "horizon": [positive_int, None],
         "prediction_weight": [Interval(Real, 0, 1, closed="neither")],
-        "loss": [StrOptions({"mse", "mae", "huber"})],
+        "loss": [StrOptions(set(LOSSES))],
         "summary_weight": [not_negative],
         "kl_weight": [not_negative],
         "scaling": [StrOptions({"feature", "sequence"}), None],
@@ -440,11 +443,7 @@ default="adam"
         "epochs": [positive_int],
         "learning_rate": [positive],
         "batch_size": [positive_int, StrOptions({"auto"})],
-        "optimizer": [
-            StrOptions(
-                {"adadelta", "adagrad", "adam", "adamax", "adamw", "lion", "rmsprop", "sgd"}
-            )
-        ],
+        "optimizer": [StrOptions(set(MEMORIES))],
         "clipnorm": [positive, None],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "noise": [not_negative],
@@ -555,10 +554,16 @@ default="adam"
         Raises
         ------
         ValueError
-            If X is not a set of sequences; if parameters contradict each other; if the loss or the
-            weights become infinite or NaN; if ``resume`` finds a checkpoint of another fit or only
-            damaged ones; if ``warm_start`` finds another network. After any error, the estimator
-            is as it was before the call.
+            If X is not a set of sequences of numbers; if parameters contradict each other; if the
+            loss or the weights become infinite or NaN; if ``resume`` finds a checkpoint of another
+            fit or only damaged ones; if ``warm_start`` finds another network. After any error, the
+            estimator is as it was before the call.
+
+        TypeError
+            If X has times, categories or other things that are no numbers, or is sparse.
+
+        ImportError
+            If TensorFlow is not installed.
 
         OSError
             If ``checkpoint_dir`` cannot be written to.
@@ -620,9 +625,10 @@ default="adam"
 
         Raises
         ------
-        ValueError
-            As in `fit`; also if X or the parameters do not agree with the fitted model, or if
-            ``early_stopping`` is True. The estimator is then as it was before the call.
+        ValueError, TypeError, ImportError
+            As in `fit`; also a ValueError if X or the parameters do not agree with the fitted
+            model, or if ``early_stopping`` is True. The estimator is then as it was before the
+            call.
         """
         validate_parameters(self)  # scikit-learn does so before the first call only
         check_parameters(self)
@@ -869,7 +875,9 @@ default="adam"
         -------
         score : float
             1 - (sum of squared errors) / (sum of squared deviations from the means in `fit`), over
-            scaled, observed values. 1 is perfect, 0 is no better than predicting the mean.
+            scaled, observed values, as in `sklearn.metrics.r2_score`. 1 is perfect, 0 is no better
+            than predicting the mean. With ``scaling="sequence"``, the means are those of each
+            sequence, so that such scores cannot be compared with those of another ``scaling``.
         """
         model = fitted_model(self)
         reader = model.read(self, X, (self._task(model, None),), as_trained=True)
@@ -1011,8 +1019,8 @@ class OptionalAutoencoderMixin:
         ----------
         **params : dict
             Parameters by name, those of the autoencoder as ``autoencoder__<name>``. If one of them
-            is given and ``autoencoder`` is None, it is first set to an
-            ``LSTMAutoencoderTransformer()``.
+            is given and ``autoencoder`` is None, it is first set to the autoencoder that None
+            stands for.
 
         Returns
         -------
@@ -1022,3 +1030,14 @@ class OptionalAutoencoderMixin:
         if self.autoencoder is None and any(name.startswith("autoencoder__") for name in params):
             params = {"autoencoder": self._autoencoder, **params}
         return super().set_params(**params)  # type: ignore[misc]
+
+
+def transformer_within(frozen: FrozenEstimator) -> LSTMAutoencoderTransformer:
+    """The transformer that a FrozenEstimator holds; raise if it holds something else."""
+    model = unfrozen(frozen)
+    if not isinstance(model, LSTMAutoencoderTransformer):
+        raise ValueError(
+            "autoencoder is a FrozenEstimator of a "
+            f"{type(model).__name__}: freeze a fitted LSTMAutoencoderTransformer."
+        )
+    return model

@@ -435,3 +435,22 @@ def test_a_pass_is_shown(verbose, stream, capfd):
     said = capfd.readouterr()._asdict()[stream]
     assert f"loss {model.history_['loss'][0]:.4g}" in said
     assert "1/1" in said
+
+
+def test_a_warm_start_on_shorter_sequences_is_saved_and_resumed(tmp_path):
+    longer = np.tile(LONG, (1, 4, 1))
+    model = make(warm_start=True).fit(longer).fit(LONG)
+    assert model.optimizer_state_["summary"]["dilations"].max() > 1
+    save(model, tmp_path / "model")
+    assert_same_model(load(tmp_path / "model"), model)
+    folder = {"checkpoint_dir": tmp_path / "checkpoints", "resume": True}
+    fits = [make(warm_start=True).fit(longer).set_params(**folder).fit(LONG) for _ in range(2)]
+    assert_same_model(*fits)
+
+
+def test_a_table_may_be_followed_by_longer_sequences(tmp_path):
+    table = X[:, :, 0]
+    model = make().partial_fit(table).partial_fit([*np.tile(table, (1, 3))])
+    assert (model.n_features_in_, model.n_timesteps_) == (6, 18)
+    save(model, tmp_path / "model")
+    assert_same_model(load(tmp_path / "model"), model)

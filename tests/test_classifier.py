@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
@@ -625,3 +625,16 @@ def test_a_monitor_scores_each_epoch(frozen_model):
     assert [row["task_name"] for row in rows] == ["fit", "epoch", "epoch", "epoch"]
     assert rows[0]["accuracy"] == rows[-1]["accuracy"] == classifier.score(CUBE, Y)
     assert_same(classifier.weights_, make(frozen_model).fit(CUBE, Y).weights_)
+
+
+def test_a_score_needs_as_many_labels_as_sequences():
+    classifier = make(unlabeled=-1).fit(CUBE, np.where(np.arange(N) % 5, Y, -1))
+    for X, y, weight in ((CUBE, Y[:30], None), (CUBE[:30], Y, None), (CUBE, Y, np.ones(30))):
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            classifier.score(X, y, weight)
+
+
+def test_missing_labels_need_a_splitter_that_ignores_them():
+    y = np.where(np.arange(N) % 5, Y, np.nan)
+    classifier = make(epochs=1, unlabeled=float("nan"))
+    assert np.isfinite(cross_val_score(classifier, CUBE, y, cv=KFold(2, shuffle=True))).all()

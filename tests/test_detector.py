@@ -5,6 +5,7 @@ import pickle
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -26,6 +27,8 @@ from sklearn_lstmae import (
     LSTMAutoencoderClassifier,
     LSTMAutoencoderDetector,
     LSTMAutoencoderTransformer,
+    load,
+    save,
 )
 from sklearn_lstmae.fitting.seeds import draw_seed
 
@@ -417,7 +420,7 @@ def test_a_frozen_autoencoder_must_be_fitted():
 
 
 def test_a_frozen_autoencoder_takes_what_it_was_fitted_on(frozen_model):
-    with pytest.raises(ValueError, match="X has 3 features, but LSTMAutoencoderTransformer is"):
+    with pytest.raises(ValueError, match="X has 3 features, but LSTMAutoencoderDetector is"):
         make(frozen_model).fit(np.zeros((10, 7, 3)))
 
 
@@ -528,7 +531,6 @@ def test_a_clone_is_not_fitted(detector):
         ({"cv": 1.5}, "cv"),
         ({"random_state": "a"}, "random_state"),
         ({"autoencoder": PCA()}, "autoencoder"),
-        ({"autoencoder": FrozenEstimator(PCA())}, "autoencoder"),
         ({"autoencoder__missing": "drop"}, "missing"),
         ({"autoencoder__latent_dim": 0}, "latent_dim"),
     ],
@@ -605,3 +607,59 @@ def test_an_explanation_says_nothing_of_a_feature_that_is_missing():
     table = make(make_autoencoder(missing="mask")).fit(holey).explain(holey[:3])
     assert list(table[table["sample"] == 1]["feature"]) == [1]
     assert len(table) == 5
+
+
+# A frozen autoencoder reads what it was fitted on ----------------------------------------
+
+
+@pytest.mark.parametrize("convert", [lambda X: X[:, :, np.newaxis], list], ids=["3d", "list"])
+def test_a_detector_knows_the_columns_of_its_frozen_autoencoder(convert, tmp_path):
+    autoencoder = frozen(TABLE)
+    detector = make(autoencoder).fit(convert(TABLE))
+    assert detector.n_features_in_ == autoencoder.n_features_in_ == TABLE.shape[1]
+    save(detector, tmp_path / "detector")
+    assert_array_equal(load(tmp_path / "detector").predict(TABLE), detector.predict(TABLE))
+    names = pd.DataFrame(TABLE, columns=list("abcdefg"))
+    with pytest.raises(ValueError, match="Feature names seen at fit time, yet now missing:\n- g"):
+        make(frozen(names)).fit(names.iloc[:, :6])
+
+
+def test_only_a_transformer_can_be_within_a_frozen_estimator():
+    with pytest.raises(ValueError, match="FrozenEstimator of a PCA: freeze a fitted LSTMAutoenc"):
+        make(FrozenEstimator(PCA())).fit(CUBE)
+    with pytest.raises(ValueError, match="The 'autoencoder' parameter of LSTMAutoencoderDetector"):
+        make(LSTMAutoencoderTransformer).fit(CUBE)
+
+
+# Rows of any container -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threshold", CALIBRATED)
+def test_rows_of_a_store_in_any_order_are_held_out(threshold, tmp_path):
+    h5py, dd = pytest.importorskip("h5py"), pytest.importorskip("dask.dataframe")
+    detector = make(threshold=threshold, cv=KFold(4, shuffle=True, random_state=0))
+    scores = clone(detector).fit(TABLE).calibration_scores_
+    frame = pd.DataFrame(TABLE).add_prefix("t")
+    with h5py.File(tmp_path / "table.h5", "w") as file:
+        for X in (file.create_dataset("table", data=TABLE), dd.from_pandas(frame, npartitions=2)):
+            assert_array_equal(clone(detector).fit(X).calibration_scores_, scores)
+
+
+# Splits ----------------------------------------------------------------------------------
+
+
+def test_no_cv_is_five_folds():
+    scores = [
+        make(threshold="conformal", cv=cv).fit(CUBE, groups=GROUPS).calibration_scores_
+        for cv in (None, 5)
+    ]
+    assert_array_equal(*scores)
+
+
+def test_folds_leave_the_checkpoints_of_the_whole_fit_alone(tmp_path):
+    folder = tmp_path / "checkpoints"
+    autoencoder = make_autoencoder(checkpoint_dir=folder, resume=True)
+    detector = make(autoencoder, threshold="cv").fit(CUBE)
+    again = make(autoencoder, threshold="cv").fit(CUBE)
+    assert_array_equal(again.calibration_scores_, detector.calibration_scores_)
+    assert len(detector.calibration_scores_) == N

@@ -796,3 +796,33 @@ def test_panels_without_a_map_are_hidden():
     assert display.axes_.shape == (2, 4)
     assert [panel.axison for panel in display.axes_[1]] == [True, False, False, False]
     assert [panel.get_xlabel() for panel in display.axes_[0]] == ["", "step", "step", "step"]
+
+
+def test_missing_labels_are_gray_and_come_last():
+    codes = np.random.default_rng(0).normal(size=(9, 3))
+    for labels in (
+        np.where(np.arange(9) % 3, [0.0, 1.0, 0.0] * 3, np.nan),
+        np.array(["a", None, "b"] * 3, object),
+        pd.array([1, pd.NA, 2] * 3, dtype="Int64"),
+    ):
+        display = LatentDisplay.from_codes(codes, labels)
+        assert display.colorbar_ is None
+        assert [len(each.get_offsets()) for each in display.scatters_] == [3, 3, 3]
+        assert to_rgba(display.scatters_[-1].get_facecolor()[0], 1) == to_rgba("#666666")
+        assert legend_of(display.ax_)[-1] == "missing"
+    quantity = np.where(np.arange(9) % 3, np.linspace(0, 1, 9), np.nan)
+    display = LatentDisplay.from_codes(codes, quantity)
+    assert [len(each.get_offsets()) for each in display.scatters_] == [6, 3]
+    assert display.colorbar_ is not None
+
+
+def test_nullable_columns_are_drawn():
+    frame = pd.DataFrame(CUBE[:, :, 0].astype(float)).convert_dtypes()
+    frame.columns = frame.columns.astype(str)
+    frame.iloc[0, 2] = pd.NA
+    tables = [table.convert_dtypes() for table in FRAMES]
+    tables[0].iloc[1, 0] = pd.NA
+    for X in (frame, tables):
+        display = ReconstructionDisplay.from_estimator(make(missing="mask").fit(X), X)
+        assert np.isnan(display.originals[0]).sum() == 1
+        assert display.originals[0].dtype == np.float64

@@ -16,15 +16,15 @@ SHAPES = [
     Job(500, 140, 1, 128, 64, epochs=9),
     Job(200, 500, 16, 64, 32, epochs=5),
 ]
-# Reported, and not part of the mean.
-REPORTED = [Job(300, 100, 8, 256, 64, epochs=4)]
+# Not part of the means.
+WIDE = [Job(300, 100, 8, 256, 64, epochs=4)]
 
 
 def measure(quick):
     timings = [
-        race(job.shrunk() if quick else job, 2 if quick else ROUNDS) for job in SHAPES + REPORTED
+        race(job.shrunk() if quick else job, 2 if quick else ROUNDS) for job in SHAPES + WIDE
     ]
-    return Record(timings, judge(timings[: len(SHAPES)]))
+    return Record(timings, judge(timings))
 
 
 def race(job, rounds):
@@ -49,21 +49,22 @@ def race(job, rounds):
 
 
 def judge(timings):
-    """The goals, from the timings of the shapes that count."""
+    """The goals, from the timings of all shapes; the means are those of the first ones."""
+    counted = timings[: len(SHAPES)]
     agree = all(timing.agrees for timing in timings)
     doubt = "" if agree else " (final losses differ by more than 10 %)"
     verdicts = []
-    for rival, goal in {"Keras": 5.0, "PyTorch": 2.0}.items():
-        mean = statistics.geometric_mean(timing.ratio(rival)[0] for timing in timings)
+    for rival, goal in {"Keras": 6.0, "PyTorch": 2.5}.items():
+        mean = statistics.geometric_mean(timing.ratio(rival)[0] for timing in counted)
         verdicts.append(
             Verdict(
-                f"geometric mean over the first five shapes: {goal:.0f} times as fast as {rival}",
+                f"geometric mean over the first five shapes: {goal:g} times as fast as {rival}",
                 f"{mean:.2f} times{doubt}",
                 mean >= goal and agree,
             )
         )
     lowest = min(timing.ratio("PyTorch")[0] for timing in timings)
-    goal = "none of the five shapes slower than PyTorch"
+    goal = "none of the six shapes slower than PyTorch"
     verdicts.append(Verdict(goal, f"at least {lowest:.2f} times as fast{doubt}", lowest >= 1))
     verdicts[-1].met &= agree
     return verdicts

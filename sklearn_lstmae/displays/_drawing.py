@@ -11,6 +11,7 @@ from sklearn_lstmae._sklearn import check_matplotlib_support
 from sklearn_lstmae.detector import LSTMAutoencoderDetector
 from sklearn_lstmae.fitting.arguments import check_feature_names
 from sklearn_lstmae.fitting.in_one_step import snapshot
+from sklearn_lstmae.fitting.model import names_of_features
 
 # Okabe and Ito (2008), "Color Universal Design": distinct for all kinds of color vision.
 BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = (
@@ -52,9 +53,9 @@ def feature_names_of(estimator, n_features, given=None):
     given = check_feature_names(given, n_features)
     if given is not None:
         return given
-    # Columns of an array (N, T) are steps: their names are not features'.
-    if hasattr(estimator, "feature_names_in_") and estimator.configuration_["layout"] != "2d":
-        return [str(name) for name in estimator.feature_names_in_]
+    names = None if estimator is None else names_of_features(estimator)
+    if names is not None:
+        return [str(name) for name in names]
     return ["value"] if n_features == 1 else [f"feature {place}" for place in range(n_features)]
 
 

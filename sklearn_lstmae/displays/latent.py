@@ -12,6 +12,7 @@ from sklearn_lstmae.displays._drawing import (
     BLUE,
     CLASS_COLORS,
     CLASS_MARKERS,
+    GRAY,
     LEGEND_COLUMNS,
     LEGEND_ROWS,
     VERMILION,
@@ -28,6 +29,7 @@ from sklearn_lstmae.displays._drawing import (
     whole_numbers,
 )
 from sklearn_lstmae.fitting.model import fitted_model
+from sklearn_lstmae.sequences.numbers import find_missing
 
 
 class LatentDisplay:
@@ -48,6 +50,7 @@ class LatentDisplay:
 
     y : array of shape (N,) or None, default=None
         Values that determine the colors: classes, or a quantity if some numbers are not integers.
+        Points whose value is missing (NaN, None, pandas.NA) are gray.
 
     Attributes
     ----------
@@ -56,7 +59,8 @@ class LatentDisplay:
     figure_ : matplotlib Figure
         Figure containing the codes.
     scatters_ : list of matplotlib PathCollection
-        Points of each class, in the order of the classes; a single one without classes.
+        Points of each class, in the order of the classes; a single one without classes. If values
+        of ``y`` are missing, these points come last.
     colorbar_ : matplotlib Colorbar or None
         Color bar, if ``y`` is a quantity.
 
@@ -132,7 +136,7 @@ class LatentDisplay:
 
         y : array-like of shape (N,), default=None
             Values that determine the colors: classes, or a quantity if some numbers are not
-            integers.
+            integers. Points whose value is missing (NaN, None, pandas.NA) are gray.
 
         ax : matplotlib Axes, default=None
             Axes to draw on. If None, a new figure is created.
@@ -175,8 +179,9 @@ class LatentDisplay:
         self : LatentDisplay
             The display itself.
         """
+        missing = np.zeros(len(self.codes), bool) if self.y is None else find_missing(self.y)
         has_classes = self.y is not None and not self._is_quantity
-        classes = np.unique(self.y) if has_classes else np.empty(0)
+        classes = np.unique(self.y[~missing]) if has_classes else np.empty(0)
         n_columns = min(1 + len(classes) // LEGEND_ROWS, LEGEND_COLUMNS)
         self.ax_ = make_axes(self, ax, size=(5 + max(0, n_columns - 1), 3.8))
         self.figure_ = self.ax_.figure
@@ -184,7 +189,7 @@ class LatentDisplay:
         if self.y is None:
             self.scatters_ = [self._scatter(slice(None), kwargs, color=BLUE)]
         elif self._is_quantity:
-            self.scatters_ = [self._scatter(slice(None), kwargs, c=self.y, cmap="cividis")]
+            self.scatters_ = [self._scatter(~missing, kwargs, c=self.y[~missing], cmap="cividis")]
             self.colorbar_ = self.figure_.colorbar(self.scatters_[0], ax=self.ax_, label="y")
         else:
             self.scatters_ = [
@@ -197,6 +202,9 @@ class LatentDisplay:
                 )
                 for number, label in enumerate(classes)
             ]
+        if missing.any():
+            self.scatters_.append(self._scatter(missing, kwargs, color=GRAY, label="missing"))
+        if has_classes:
             legend_of_classes(self.ax_, self.scatters_, n_columns)
         first, second = self.explained_variance_ratio
         self.ax_.set(
@@ -207,7 +215,8 @@ class LatentDisplay:
 
     @property
     def _is_quantity(self):
-        return self.y.dtype.kind == "f" and (self.y != np.floor(self.y)).any()
+        known = self.y[~find_missing(self.y)]
+        return known.dtype.kind == "f" and (known != np.floor(known)).any()
 
     def _scatter(self, rows, kwargs, **style):
         from matplotlib.cbook import normalize_kwargs

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_lstmae._sklearn import check_matplotlib_support, num_samples, take_rows
+from sklearn_lstmae._sklearn import check_matplotlib_support, num_samples
 from sklearn_lstmae.displays._drawing import (
     BLUE,
     GRAY,
@@ -22,6 +22,8 @@ from sklearn_lstmae.displays._drawing import (
     whole_numbers,
 )
 from sklearn_lstmae.fitting.arguments import TaskName
+from sklearn_lstmae.sequences.numbers import as_numbers
+from sklearn_lstmae.sequences.stores import take_rows
 
 
 class ReconstructionDisplay:
@@ -259,10 +261,16 @@ def _as_sequences(X, result):
     ``result`` is what it returned: an array has NaN after the ends of sequences.
     """
     # To go through a table means to go through its columns; an array has its sequences as rows.
-    rows = X if isinstance(X, (list, tuple)) else np.asarray(X)
-    arrays = [np.asarray(sequence, dtype=np.float64) for sequence in rows]
+    rows = X if isinstance(X, (list, tuple)) else _as_floats(X)
+    arrays = [_as_floats(sequence) for sequence in rows]
     arrays = [array.reshape(len(array), -1) for array in arrays]
     if isinstance(result, list):
         return arrays
     present = [np.flatnonzero(~np.isnan(array).all(axis=1)) for array in arrays]
     return [array[: 1 + steps[-1]] for array, steps in zip(arrays, present, strict=True)]
+
+
+def _as_floats(values):
+    """An array, table or list of numbers as float64; what is missing is NaN."""
+    numbers = as_numbers(values, "ReconstructionDisplay", "X", ensure_2d=False)
+    return np.asarray(numbers, dtype=np.float64)

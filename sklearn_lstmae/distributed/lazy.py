@@ -140,7 +140,10 @@ def _map_bag(estimator, method, X):
     import dask
     import dask.array as da
 
-    like = _call(list(X.take(1)), estimator, method)
+    first = list(X.take(1, npartitions=-1, warn=False))
+    if not first:
+        raise ValueError("X is a bag without any sequence: pass one with at least one.")
+    like = _call(first, estimator, method)
     call = dask.delayed(_call, pure=True)
     parts = [
         da.from_delayed(

@@ -5,6 +5,7 @@ reads its job from stdin and writes its reply to stdout; it ends when its stdin 
 never outlives the process that started it.
 """
 
+import contextlib
 import os
 import pickle
 import signal
@@ -26,8 +27,8 @@ class Reply:
 
     Attributes
     ----------
-    kind : {"fitted", "error", "lost", "killed", "stopped"}
-        "lost": since another rank ended.
+    kind : {"fitted", "error", "lost", "killed", "stopped", "gone"}
+        "lost": since another rank ended; "gone": with its worker.
     value : object
         Fitted attributes of rank 0; an exception; the exit status of a killed process.
     warnings : list of (category, message)
@@ -57,7 +58,7 @@ def run_in_process(job: bytes, asks_to_stop) -> Reply:
             process.kill()  # it has nothing more to do
         sent.result()
         was_stopped, reply = not received.done(), received.result()
-    if reply:
+    with contextlib.suppress(EOFError, pickle.UnpicklingError):  # of one that ended before its end
         return pickle.loads(reply)
     return Reply("stopped") if was_stopped else Reply("killed", process.returncode)
 

@@ -112,6 +112,8 @@ def _lock(folder):
             os.write(descriptor, str(os.getpid()).encode())
         yield
     finally:
+        if fcntl is not None:  # a process that was forked meanwhile may keep the descriptor
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 
@@ -264,7 +266,7 @@ def _listed(arrays, group):
     return [arrays.get(f"{group} {number}") for number in range(n_arrays)]
 
 
-def check_progress(content, arrays, *, architecture, estimator, sequences, start):
+def check_progress(content, arrays, *, architecture, estimator, n_sequences, start):
     """Raise unless a fit could have been as far.
 
     Parameters
@@ -273,19 +275,20 @@ def check_progress(content, arrays, *, architecture, estimator, sequences, start
         As `_pack` makes them, or with the `ArraySpec` of each array.
     architecture : Architecture
     estimator : LSTMAutoencoderTransformer
-    sequences : Sequences
+    n_sequences : int
+        Those of all processes.
     start : TrainingState or None
         What the fit began from, None for fresh weights.
     """
     names = [field.name for field in fields(Summary)]
     summary = _listed(arrays, "summary")
     summary = dict(zip(names, summary, strict=False)) if summary else None
-    n_components = check_summary(summary, architecture, sequences.n_timesteps, "summary")
+    n_components = check_summary(summary, architecture, "summary")
     losses = content.get("history")
     losses = losses.get("loss") if isinstance(losses, dict) else None
     n_done = len(losses) if isinstance(losses, list) else 0
     n_before = (0, 0) if start is None else (start.n_epochs, start.n_steps)
-    steps = range(n_before[1] + n_done, n_before[1] + n_done * len(sequences) + 1, max(1, n_done))
+    steps = range(n_before[1] + n_done, n_before[1] + n_done * n_sequences + 1, max(1, n_done))
     needed = losses_of(architecture)
     needed += ["val_loss"] * bool(estimator.early_stopping) + ["summary_loss"] * bool(n_components)
     rules = {

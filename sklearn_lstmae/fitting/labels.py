@@ -4,7 +4,6 @@ Letters: N sequences, C columns of codes, G classes.
 """
 
 import warnings
-from numbers import Real
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -15,6 +14,7 @@ from sklearn.utils.validation import column_or_1d
 
 from sklearn_lstmae._sklearn import take_rows
 from sklearn_lstmae.inference.blocks import on_one_thread
+from sklearn_lstmae.sequences.numbers import find_missing, is_missing
 
 
 def check_classes(classifier, y, sequences):
@@ -46,8 +46,8 @@ def find_unlabeled(y, unlabeled):
 
     NaN stands for all that is missing: NaN, None, NaT and pandas' NA. Otherwise these are errors.
     """
-    missing = _find_missing(y)
-    if _is_missing(unlabeled) and unlabeled is not None:
+    missing = find_missing(y)
+    if is_missing(unlabeled) and unlabeled is not None:
         return missing
     if missing.any():
         row = int(missing.argmax())
@@ -59,26 +59,6 @@ def find_unlabeled(y, unlabeled):
     if unlabeled is None:
         return missing
     return np.asarray(column_or_1d(y) == unlabeled)
-
-
-def _find_missing(y):
-    """Which rows of y hold a missing label: (N,) bool."""
-    # NumPy makes words of what is missing among the words of a list.
-    labels = y if isinstance(y, np.ndarray) else np.asarray(y, dtype=object)
-    if labels.dtype.kind in "fmM":
-        missing = labels != labels
-    elif labels.dtype.kind == "O":
-        missing = np.array([_is_missing(each) for each in labels.flat], bool).reshape(labels.shape)
-    else:
-        missing = np.zeros(labels.shape, bool)
-    return missing.any(axis=tuple(range(1, missing.ndim)))
-
-
-def _is_missing(label):
-    """Whether a label is None, NaN, NaT or pandas' NA, which is equal to nothing, nor unequal."""
-    is_number = isinstance(label, Real | np.datetime64)
-    names = ("NAType", "NaTType")
-    return label is None or type(label).__name__ in names or (is_number and label != label)
 
 
 def _refuse_minus_one(classes):

@@ -216,13 +216,14 @@ def _begin(estimator, sequences, shards, goes_on, checkpoints, architecture):
     if not shards.decide(checkpoints is not None):
         return seed, start, None
     job = merge_jobs(shards.gather(describe(estimator, sequences, state, seed)))
+    n_sequences = sum(shards.gather(len(sequences)))
     found = None
     if checkpoints is not None and estimator.resume:
         check = partial(
             check_progress,
             architecture=architecture,
             estimator=estimator,
-            sequences=sequences,
+            n_sequences=n_sequences,
             start=state,
         )
         found, job = checkpoints.resume(job, any_seed, check)

@@ -13,6 +13,9 @@ from sklearn_lstmae.sequences.frames import FrameReader
 from sklearn_lstmae.sequences.scaling import Scaling
 from sklearn_lstmae.sequences.validation import SequenceSpec, check_horizon, check_sequences
 
+# What scikit-learn knows of the columns of X.
+COLUMNS = ("n_features_in_", "feature_names_in_")
+
 
 @dataclass(frozen=True, eq=False)
 class FittedModel:
@@ -143,3 +146,20 @@ def unfrozen(estimator):
     while isinstance(estimator, FrozenEstimator):
         estimator = estimator.estimator
     return estimator
+
+
+def take_over_columns(estimator, other):
+    """Give an estimator what another one knows of the columns of X."""
+    for name in COLUMNS:
+        vars(estimator).pop(name, None)
+    estimator.__dict__.update({name: vars(other)[name] for name in COLUMNS if name in vars(other)})
+
+
+def names_of_features(estimator):
+    """Names that a fitted transformer, frozen or not, saw of its features; None if of none.
+
+    Columns of a table (N, T) are steps: their names are not those of features.
+    """
+    model = unfrozen(estimator)
+    names = getattr(model, "feature_names_in_", None)
+    return None if names is None or model.configuration_["layout"] == "2d" else names

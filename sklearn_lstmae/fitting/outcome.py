@@ -33,9 +33,9 @@ def warn_of_outcome(estimator, attributes, n_epochs, outcome=MEAN_OUTCOME):
     loss, baseline_loss = attributes["loss_"], attributes["baseline_loss_"]
     if np.isnan(loss):
         warnings.warn(
-            "loss_ is NaN: of the steps that the decoder should predict, every value of every "
-            "sequence is missing, so that it has learned nothing. Pass sequences of which some end "
-            "in observed steps, or choose a longer horizon.",
+            "loss_ is NaN: of the steps that the predicting decoder should output, every value of "
+            "every sequence is missing, so that this decoder has learned nothing. Pass sequences "
+            "of which some end in observed steps, or choose a longer horizon.",
             ConvergenceWarning,
             stacklevel=USER_LINE,
         )

@@ -33,7 +33,10 @@ def count_rows(learning, shards):
 
 
 def draw_sample(reader, shards, most, seed):
-    """Reader of at most ``most`` sequences of all processes, the same in each of them."""
+    """Reader of at most ``most`` sequences of all processes, the same in each of them.
+
+    In a single process it is the given reader, with all its sequences.
+    """
     if shards.total == 1:
         return reader
     generator = np.random.default_rng([seed, 3])

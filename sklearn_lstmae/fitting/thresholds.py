@@ -36,7 +36,9 @@ def describe_codes(codes):
         )
     center, scale = mean_and_deviation(codes)  # (L,)
     shrunk = LedoitWolf(assume_centered=True).fit((codes - center) / scale)
-    return center, shrunk.precision_ / np.outer(scale, scale)
+    # Codes that are all equal have no covariance, and scikit-learn a precision of zero for it.
+    precision = shrunk.precision_ if shrunk.covariance_.any() else np.eye(len(center))
+    return center, precision / np.outer(scale, scale)
 
 
 def mahalanobis(codes, center, precision):

@@ -75,7 +75,7 @@ def optimizer_variables(optimizer, architecture, n_components, n_steps):
     return Each([*numbers, *[vector] * MEMORIES[optimizer]])
 
 
-def check_summary(summary, architecture, n_timesteps, name):
+def check_summary(summary, architecture, name):
     """Raise unless sequences of such a network have this summary; else its components, 0 for None.
 
     The numbers of its dilations, quantiles, shares and components are its own.
@@ -93,7 +93,7 @@ def check_summary(summary, architecture, n_timesteps, name):
     n_dilations, _, n_quantiles, _ = summary["thresholds"].shape
     shape = n_dilations, len(KERNELS), n_quantiles, architecture.n_features
     rules = {
-        "dilations": Array((n_dilations,), np.int64, 1, n_timesteps),
+        "dilations": Array((n_dilations,), np.int64, 1, MOST),  # of sequences of an earlier fit
         "thresholds": Array(shape, np.float32),
         "columns": Array((n_columns,), np.int64, 0, math.prod(shape) - 1),
         "mean": Array((n_columns,), np.float32, 0, 1),

@@ -89,12 +89,12 @@ def _follow_outer_limits():
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", os.environ["OMP_NUM_THREADS"])
 
 
+_follow_outer_limits()
 if "tensorflow" in sys.modules or os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
     keras = _import_keras()
     import tensorflow as tf
 else:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    _follow_outer_limits()
     with _without_start_up_noise():
         keras = _import_keras()
         import tensorflow as tf

@@ -12,8 +12,8 @@ from sklearn_lstmae.sequences.tasks import TASKS
 TIME_WAVELENGTHS = tuple(4.0 * 2.0**octave for octave in range(8))
 FREQUENCIES = 2.0 * np.pi / np.asarray(TIME_WAVELENGTHS, np.float32)
 
-# Encoders read values up to this size: products of larger ones would leave float32, and infinities
-# of both signs make NaN.
+# At inference, encoders read values up to this size: products of larger ones would leave float32,
+# and infinities of both signs make NaN.
 LARGEST = 1e18
 
 

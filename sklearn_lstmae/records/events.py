@@ -88,7 +88,9 @@ def find_events(
     ------
     ValueError
         If ``errors`` does not have one axis, or does not fit the records of ``index``; if ``index``
-        is needed to separate records; if ``feature_errors`` has other rows than ``errors``.
+        is needed to separate records, because a time occurs twice in a row in the index of
+        ``errors``, or a time or number is missing there; if ``feature_errors`` has other rows than
+        ``errors``, or not the same features for all records.
 
     See Also
     --------
@@ -185,19 +187,28 @@ def _find_cuts(index):
             "index=, the index of the windows, or the errors of one record."
         )
     times = as_times(index)
-    if times is not None and not times.hasnans:
-        steps = np.diff(times.asi8)
-        if not steps.all():
+    if times is not None:
+        labels, steps = times, np.diff(times.asi8)
+        if not steps.all() and not times.hasnans:
             raise ValueError(
                 f"errors has several rows with the time {times[np.argmin(steps != 0)]}, so it "
                 "contains several records: pass index=, the index of the windows, or the errors of "
                 "one record."
             )
     elif pd.api.types.is_numeric_dtype(index.dtype):
+        labels = index
         steps = np.diff(index.to_numpy(np.float64, na_value=np.nan))
     else:
         return none
-    steps = steps * np.sign(np.median(steps))  # records may run backwards, too
+    if labels.hasnans:
+        raise ValueError(
+            f"The index of errors has no value at step {np.argmax(labels.isna())}: pass index=, "
+            "the index of the windows, or errors.reset_index(drop=True) if its rows follow each "
+            "other."
+        )
+    if not steps.any():
+        return none
+    steps = steps * np.sign(np.median(steps[steps != 0]))  # records may run backwards, too
     is_cut = steps < 0
     if times is not None and not has_frequency(times):
         is_cut |= is_gap(steps)
@@ -232,7 +243,8 @@ def _read_features(tables, parts, indexes):
             "be of the same records."
         )
     arrays = []
-    for table, part, index in zip(tables, parts, indexes, strict=True):
+    names = _columns_of(tables[0])
+    for number, (table, part, index) in enumerate(zip(tables, parts, indexes, strict=True)):
         if len(table) != len(part):
             raise ValueError(
                 f"feature_errors has {len(table)} rows, but errors has {len(part)} steps: both "
@@ -249,10 +261,26 @@ def _read_features(tables, parts, indexes):
                     "only the labels differ, pass feature_errors.to_numpy()."
                 )
             table = table.reindex(index)
+        columns = _columns_of(table)
+        if columns and names and set(columns) == set(names):
+            table, columns = table[names], names
         arrays.append(np.asarray(table, dtype=np.float64).reshape(len(part), -1))
-    names = list(tables[0].columns) if hasattr(tables[0], "columns") else None
+        if columns != names or arrays[-1].shape[1] != arrays[0].shape[1]:
+            got, expected = (
+                columns or f"{array.shape[1]} columns without names"
+                for columns, array in [(columns, arrays[-1]), (names, arrays[0])]
+            )
+            raise ValueError(
+                f"feature_errors has {got} in record {number}, but {expected} in record 0: pass "
+                "the same features for all records."
+            )
     values = np.concatenate(arrays)
     return names or list(range(values.shape[1])), values
+
+
+def _columns_of(table):
+    """Names of the columns of a table, None for an array."""
+    return list(table.columns) if hasattr(table, "columns") else None
 
 
 def _labels_of(source, number, indexes):

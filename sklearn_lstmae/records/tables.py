@@ -12,6 +12,7 @@ from sklearn_lstmae.sequences.numbers import (
     capitalized,
     is_group,
     is_groupby,
+    is_missing,
     is_only_iterable,
     refuse_types,
 )
@@ -233,7 +234,7 @@ def _take_group(record: Any, group: Any) -> tuple[Any, Any, Any]:
         return _take_named_group(record, group)
     if _is_frame(record):
         name = getattr(group, "name", None)
-        if list(record.columns).count(name) == 1 and np.array_equal(group, record[name]):
+        if list(record.columns).count(name) == 1 and _are_equal(group, record[name]):
             return _take_named_group(record, name)  # a column of the record, and so no feature
     if is_pandas(group, "Series") and is_pandas(record) and not group.index.equals(record.index):
         raise ValueError(
@@ -241,6 +242,14 @@ def _take_group(record: Any, group: Any) -> tuple[Any, Any, Any]:
             "rows, group.reindex(record.index) or group.to_numpy()."
         )
     return group, record, None
+
+
+def _are_equal(group: Any, column: Any) -> bool:
+    """Whether all values are equal, missing ones included: pandas.NA equals nothing."""
+    if np.shape(group) != np.shape(column):
+        return False
+    numbers, labels = zip(*map(_factorize, (group, column)), strict=True)
+    return np.array_equal(*numbers) and np.array_equal(*labels)
 
 
 def _take_named_group(record: Any, group: Any) -> tuple[Any, Any, Any]:
@@ -276,7 +285,7 @@ def _factorize(group: Any) -> tuple[np.ndarray, np.ndarray]:
     values = np.asarray(group)
     firsts: dict[Any, int] = {}
     rows = [
-        -1 if value is None or value != value else firsts.setdefault(value, row)
+        -1 if is_missing(value) else firsts.setdefault(value, row)
         for row, value in enumerate(values.tolist())
     ]
     places = np.array(list(firsts.values()), dtype=np.intp)  # increasing

@@ -258,6 +258,9 @@ def unwind(
     ValueError
         If the shape of values does not fit the windows of the index, or fits in two ways.
 
+    TypeError
+        If values are no numbers.
+
     See Also
     --------
     sliding_windows : Cut a long record into windows; with an example.

@@ -236,12 +236,11 @@ def _table_of_transformer(attributes):
     layout, missing = configuration["layout"], configuration["missing"]
     n_timesteps, n_epochs = attributes["n_timesteps_"], attributes["n_epochs_"]
     each_feature = (architecture.n_features,)
-    least_steps, most_steps = 1, COUNT.most
+    least_steps = 1
     if "predict" in architecture.decoders:
         least_steps += configuration["horizon"] or 1
-    if layout == "2d":
-        most_steps = attributes["n_features_in_"]
-        least_steps = least_steps if missing == "mask" else most_steps
+    if layout == "2d" and missing == "error":  # lists may have been longer, in partial_fit
+        least_steps = attributes["n_features_in_"]
     scales = (1, 1) if configuration["scaling"] is None else (LEAST_SCALE, MOST_VALUE)
     losses, may_be_nan = losses_of(architecture), _predicts_nothing(attributes)
     state = attributes.get("optimizer_state_")
@@ -249,7 +248,7 @@ def _table_of_transformer(attributes):
         state = _optimizer_state(state, architecture, n_timesteps, n_epochs)
     return {
         "n_features_in_": MANY if layout == "2d" else OneOf(each_feature),
-        "n_timesteps_": Number(int, least_steps, most_steps),
+        "n_timesteps_": Number(int, least_steps, COUNT.most),
         "weights_": arrays_of(network_of(architecture).shapes, np.float32),
         "mean_": Array(each_feature, np.float64, -MOST_VALUE, MOST_VALUE),
         "scale_": Array(each_feature, np.float64, *scales),
@@ -394,7 +393,7 @@ def _optimizer_state(state, architecture, n_timesteps, n_epochs):
         return Record(first)  # which refuses it
     Record(first).check({key: state[key] for key in first if key in state}, name)
     summary = state.get("summary")
-    n_components = check_summary(summary, architecture, n_timesteps, f"{name}.summary")
+    n_components = check_summary(summary, architecture, f"{name}.summary")
     head = head_shapes(architecture, n_components)
     rules = {
         **first,

@@ -24,7 +24,7 @@ from sklearn_lstmae._versions import __version__
 from sklearn_lstmae.classifier import LSTMAutoencoderClassifier
 from sklearn_lstmae.detector import SCORES, LSTMAutoencoderDetector
 from sklearn_lstmae.fitting.in_one_step import snapshot
-from sklearn_lstmae.fitting.model import fitted_model, unfrozen
+from sklearn_lstmae.fitting.model import fitted_model, names_of_features, unfrozen
 from sklearn_lstmae.network.architecture import LARGEST
 from sklearn_lstmae.network.in_onnx import OnnxOperations
 from sklearn_lstmae.network.onnx_graph import Graph
@@ -280,8 +280,8 @@ def _warn_of_levels(transformer, model):
         return  # the transformer rounds them to float32 too
     deviation = least_deviation(scaling) if scaling.kind == "sequence" else scaling.scale
     is_lost = deviation < SMALL_DEVIATION * np.abs(scaling.mean)
-    names = vars(transformer).get("feature_names_in_")
-    if names is None or model.layout == "2d":  # there, names are those of steps
+    names = names_of_features(transformer)
+    if names is None:
         names = np.arange(model.architecture.n_features)
     if is_lost.any():
         warnings.warn(

@@ -5,6 +5,7 @@ Tables of pandas, polars and pyarrow are recognized by their attributes, without
 
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -353,3 +354,26 @@ def _refuse_cells(cells: np.ndarray, name: str, axes: tuple[str, ...]) -> None:
 def capitalized(name: str) -> str:
     """Name of X or of a part of it at the beginning of a sentence."""
     return name[0].upper() + name[1:]
+
+
+# Labels ----------------------------------------------------------------------------------
+
+
+def find_missing(y: Any) -> np.ndarray:
+    """Which of N labels are missing: (N,) bool."""
+    # NumPy makes words of what is missing among the words of a list.
+    labels = y if isinstance(y, np.ndarray) else np.asarray(y, dtype=object)
+    if labels.dtype.kind in "fmM":
+        missing = labels != labels
+    elif labels.dtype.kind == "O":
+        missing = np.array([is_missing(each) for each in labels.flat], bool).reshape(labels.shape)
+    else:
+        missing = np.zeros(labels.shape, bool)
+    return missing.any(axis=tuple(range(1, missing.ndim)))
+
+
+def is_missing(label: Any) -> bool:
+    """Whether a label is None, NaN, NaT or pandas' NA, which is equal to nothing, nor unequal."""
+    is_number = isinstance(label, Real | np.datetime64)
+    names = ("NAType", "NaTType")
+    return label is None or type(label).__name__ in names or (is_number and label != label)

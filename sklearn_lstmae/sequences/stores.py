@@ -15,11 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from sklearn_lstmae._sklearn import take_rows as _take_rows
+
 # Small requests are served from slabs of consecutive rows of about this size as float32 ...
 SLAB_BYTES = 2**20
 # ... or, where chunks are larger, of one chunk of at most this size, since most stores read a chunk
 # as a whole. dask's default chunks have 128 MiB.
 CHUNK_BYTES = 2**27
+# Libraries whose arrays do not take rows in any order.
+SLICED = ("h5py", "zarr")
 # The latest slabs are kept up to this size, but one at least.
 CACHE_BYTES = 2**24
 
@@ -125,6 +129,15 @@ def read_rows(source: Any, rows: slice | np.ndarray, dtype: DTypeLike) -> np.nda
         block = source[rows]
     with np.errstate(all="ignore"):
         return np.asarray(block, dtype=dtype, order="C")
+
+
+def take_rows(X: Any, rows: np.ndarray) -> Any:
+    """Rows of a container in any order, in its layout; those of a store are read into memory."""
+    if hasattr(X, "to_dask_array"):  # a DataFrame of dask has no rows to take
+        X = X.compute()
+    if type(X).__module__.split(".")[0] in SLICED:
+        return Store(X).read(rows).reshape(-1, *X.shape[1:])
+    return _take_rows(X, rows)
 
 
 def release_pages(arrays: Iterable[Any]) -> None:

@@ -259,6 +259,7 @@ def _taps(series, dilation):
     With weights of -1 and 2 the output is three times the values at the places of the 2s, minus
     the sum of all nine.
     """
+    dilation = min(dilation, len(series))  # a longer one finds the same ends, in more memory
     reach = LENGTH // 2 * dilation
     longer = np.pad(series, ((reach, reach), (0, 0)), mode="edge")
     nine = np.stack([longer[place * dilation :][: len(series)] for place in range(LENGTH)])

@@ -10,6 +10,7 @@ import numpy as np
 
 from sklearn_lstmae.network._tensorflow import tf
 
+from .compiled import on_device
 from .shards import ONE_SHARD, Shards
 
 # Any number, the same in all processes.
@@ -43,6 +44,7 @@ class _Ranks:
 
     def __init__(self, addresses, rank):
         task = {"type": "worker", "index": rank}
+        before = os.environ.get("TF_CONFIG")
         os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
         try:
             # Made for nothing but that it starts the collectives; it stops them when it is freed.
@@ -52,9 +54,14 @@ class _Ranks:
                 f"This process cannot become rank {rank}, since TensorFlow has been used in it: "
                 "start each rank in a fresh Python process, and fit nothing there before."
             ) from error
+        finally:
+            del os.environ["TF_CONFIG"]
+            if before is not None:
+                os.environ["TF_CONFIG"] = before
         self._size = len(addresses)
         self._keys = itertools.count(1)
 
+    @on_device
     def reduce(self, tensor):
         """Sum over all ranks, to be traced once."""
         return tf.raw_ops.CollectiveReduceV2(
@@ -70,6 +77,7 @@ class _Ranks:
         rows = self._gather(padded)
         return [pickle.loads(row.tobytes()[:size]) for row, size in zip(rows, sizes, strict=True)]
 
+    @on_device
     def _gather(self, numbers):
         """(M,) int64 -> (ranks, M)."""
         gathered = tf.raw_ops.CollectiveGatherV2(input=numbers[np.newaxis], **self._members())

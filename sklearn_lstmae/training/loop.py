@@ -318,7 +318,8 @@ class Run:
         rows, places = np.unique(order, return_inverse=True)
         absent = int(rows[0] == -1)
         places = (places - absent).reshape(order.shape).astype(np.int32)
-        return self._load(rows[absent:]), places
+        rows = rows[absent:]
+        return self._load(rows if rows.size else np.zeros(1, int)), places  # a rank may have none
 
     @on_device  # in a thread of its own, too
     def _load(self, rows):

@@ -94,7 +94,7 @@ def count_observed(architecture: Architecture, indicators, lengths):
     """Number of observed values of sequences of (B,) steps."""
     if architecture.tells_missing:
         return tf.reduce_sum(tf.cast(indicators, tf.float32))
-    return tf.cast(tf.reduce_sum(lengths) * architecture.n_features, tf.float32)
+    return tf.cast(tf.reduce_sum(lengths), tf.float32) * float(architecture.n_features)
 
 
 def make_drop(rate, seed):

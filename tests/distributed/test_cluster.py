@@ -6,10 +6,12 @@ Each pair of ranks takes seconds to start, so that one fit has many options at o
 import os
 import re
 import signal
+import sys
 import time
 
 import dask.array as da
 import numpy as np
+import pandas as pd
 import psutil
 import pytest
 from distributed import Client, LocalCluster
@@ -17,7 +19,7 @@ from distributed import Client, LocalCluster
 from helpers import assert_same, make_transformer, ragged
 from sklearn_lstmae import LSTMAutoencoderDetector, distributed
 from sklearn_lstmae.distributed.cluster import MOST_TELLING, _judge
-from sklearn_lstmae.distributed.rank_process import Reply
+from sklearn_lstmae.distributed.rank_process import Reply, run_in_process
 from sklearn_lstmae.distributed.ranks import LostRankError
 from sklearn_lstmae.fitting.in_one_step import fitted_attributes
 from sklearn_lstmae.training.shards import Shards, sharing
@@ -82,7 +84,7 @@ def test_a_fit_that_loses_a_rank_is_resumed_to_the_bits_of_one_process(
     sequences = ragged(np.where(np.random.default_rng(1).random(X.shape) < 0.1, np.nan, X), lengths)
     options = {
         "missing": "mask", "dropout": 0.1, "noise": 0.1, "objective": "composite", "horizon": 2,
-        "early_stopping": True, "patience": 2, "epochs": 12, "learning_rate": 0.3, "batch_size": 8,
+        "early_stopping": True, "patience": 2, "epochs": 12, "learning_rate": 0.3, "batch_size": 1,
         "warm_start": True,
     }  # fmt: skip
     files = {"checkpoint_dir": tmp_path / "checkpoints", "resume": True, "verbose": 2}
@@ -113,10 +115,11 @@ def test_calls_of_a_fit_may_have_different_numbers_of_steps(client, X):
 
     options = {"epochs": 100, "batch_size": 2}
     assert options["epochs"] % (STEPS_A_CALL // (N // 2))
-    got = distributed.fit(make_transformer(**options), X, client=client)
+    before = make_transformer(epochs=1).fit(pd.DataFrame(X[:, :, 0], columns=list("abcdefghijkl")))
+    got = distributed.fit(before.set_params(**options), X, client=client)
     with sharing(Shards(2, range(2))):
         expected = make_transformer(**options).fit(X)
-    assert_same(fitted_attributes(got), fitted_attributes(expected))
+    assert_same(fitted_attributes(got), fitted_attributes(expected))  # no names of columns
 
 
 @pytest.mark.parametrize(
@@ -228,3 +231,11 @@ def test_a_rank_that_is_lost_in_training_is_not_taken_for_a_damaged_cache(X, mon
     error = tf.errors.OutOfRangeError(None, None, "Read less bytes than requested")
     with pytest.raises(RuntimeError, match="SKLEARN_LSTMAE_CACHE='/a/cache' is damaged"):
         distributed.fit_rank(make_transformer(), X, ["a:1"], 0)
+
+
+def test_a_rank_that_is_killed_while_it_replies_was_killed(tmp_path, monkeypatch):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nprintf '\\200\\005\\225'\nkill -9 $$\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    assert run_in_process(b"", lambda: False) == Reply("killed", -signal.SIGKILL)

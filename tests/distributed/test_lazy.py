@@ -147,3 +147,13 @@ def test_other_collections_are_refused(transformer, table, X):
     for collection in (lazy["t0"], db.from_sequence(list(X)), dask.delayed(X)):
         with pytest.raises(ValueError, match=r"of Dask: pass X\.compute\(\)"):
             transformer.transform(collection)
+
+
+def test_the_first_partition_of_a_bag_may_be_empty(transformer, X):
+    bag = db.from_sequence([X[0][:5], X[1][:5], *X[2:4]], npartitions=2)
+    kept = bag.filter(lambda sequence: len(sequence) > 5)
+    assert_array_equal(
+        distributed.transform(transformer, kept).compute(), transformer.transform(X[2:4])
+    )
+    with pytest.raises(ValueError, match="bag without any sequence"):
+        distributed.transform(transformer, bag.filter(lambda sequence: False))

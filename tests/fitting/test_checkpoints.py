@@ -717,3 +717,19 @@ def test_a_full_disk_is_an_error_and_a_fit_killed_while_it_writes_is_resumed(tmp
     [stale] = tmp_path.glob(".sklearn_lstmae-*.tmp")
     assert_same_fit(make(tmp_path, resume=True).fit(X), whole)
     assert stale.exists()
+
+
+def test_the_lock_ends_with_the_fit_even_if_a_forked_process_keeps_its_file(tmp_path, monkeypatch):
+    kept, really_open = [], os.open
+
+    def open_twice(*arguments):
+        descriptor = really_open(*arguments)
+        kept.append(os.dup(descriptor))  # the same open file, as after a fork
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_twice)
+    for _ in range(2):
+        with open_checkpoints(tmp_path):
+            pass
+    for descriptor in kept:
+        os.close(descriptor)

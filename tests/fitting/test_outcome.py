@@ -72,7 +72,7 @@ def test_a_warning_that_is_an_error_keeps_the_model(is_fitted, name):
 def test_a_decoder_that_has_nothing_to_predict_warns(n_missing, objective):
     past = [np.where(np.arange(6)[:, np.newaxis] < 6 - n_missing, each, np.nan) for each in X]
     model = make_transformer(objective=objective, horizon=n_missing, missing="mask")
-    with pytest.warns(ConvergenceWarning, match="loss_ is NaN: of the steps that the decoder"):
+    with pytest.warns(ConvergenceWarning, match="loss_ is NaN: of the steps that the predicting"):
         model.fit(past)
     assert np.isnan(model.loss_)
     with warnings.catch_warnings(record=True) as seen:

@@ -119,3 +119,9 @@ def test_shares_are_parts_of_the_sum_and_the_largest_come_first():
     assert_array_equal(columns["step"], [0, 1, 0, 0, 1])
     assert_allclose(columns["error"], [6, 1.5, 0, 0, 2])
     assert_allclose(columns["share"], [2 / 3, 1 / 3, 0, 0, 1])
+
+
+def test_codes_that_are_all_equal_leave_others_far_away():
+    center, precision = describe_codes(np.full((5, 3), 2.0))
+    assert_array_equal(precision, np.eye(3))
+    assert_allclose(mahalanobis(np.array([[2.0, 2, 2], [2, 2, 7]]), center, precision), [0, 5])

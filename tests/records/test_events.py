@@ -131,6 +131,7 @@ def test_a_gap_in_a_time_index_ends_an_event(times, max_gap):
         ([9, 8, 7, 9, 8, 7], [(9, 7), (9, 7)]),
         ([0.5, 1.5, 7.0, 0.1, 0.2, 0.3], [(0.5, 7.0), (0.1, 0.3)]),
         ([0, 0, 0, 1, 1, 1], [(0, 1)]),
+        ([0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1], [(0, 1), (0, 1)]),
         ([0, 1, 5, 20, 21, 22], [(0, 22)]),  # numbers have no gaps
         (list("badcef"), [("b", "f")]),
         (HOURS[[0, 1, 2, 0, 1, 2]], [(HOURS[0], HOURS[2])] * 2),
@@ -139,7 +140,7 @@ def test_a_gap_in_a_time_index_ends_an_event(times, max_gap):
     ids=str,
 )
 def test_an_event_ends_where_labels_turn_back(labels, expected):
-    assert events_of(pd.Series(np.ones(6), labels)) == expected
+    assert events_of(pd.Series(1.0, labels)) == expected
 
 
 INTERLEAVED = pd.DataFrame({"machine": list("abbaab" * 2), "x": 1.0}, HOURS.repeat(2)[:12])
@@ -213,3 +214,29 @@ def test_errors_of_another_index_are_refused(errors, message):
     _, index = sliding_windows(pd.Series(np.ones(6), HOURS[6:]), 2)
     with pytest.raises(ValueError, match=message):
         find_events(errors, 0.5, index=index)
+
+
+def test_features_of_all_records_are_those_of_the_first():
+    errors = [pd.Series([1.0, 1.0])] * 2
+    tables = [pd.DataFrame({"a": [9.0, 9], "b": [0.0, 0]}), pd.DataFrame({"b": [0.0, 0], "a": 9.0})]
+    events = find_events(errors, 0.5, feature_errors=tables)
+    assert events["worst_feature"].tolist() == ["a", "a"]
+    other = tables[1].rename(columns={"b": "c"})
+    with pytest.raises(ValueError, match=r"\['c', 'a'\] in record 1, but \['a', 'b'\] in record 0"):
+        find_events(errors, 0.5, feature_errors=[tables[0], other])
+    with pytest.raises(ValueError, match="3 columns without names in record 1, but 2 columns with"):
+        find_events(errors, 0.5, feature_errors=[np.ones((2, 2)), np.ones((2, 3))])
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        (pd.DatetimeIndex([*HOURS[:5], None]), "has no value at step 5"),
+        ([0.0, 1.0, np.nan, 3.0, 4.0, 5.0], "has no value at step 2"),
+    ],
+)
+def test_a_label_that_is_missing_is_named(index, message):
+    errors = pd.Series(np.ones(6), index)
+    with pytest.raises(ValueError, match=f"{message}.*reset_index"):
+        find_events(errors, 0.5)
+    assert len(find_events(errors.reset_index(drop=True), 0.5)) == 1

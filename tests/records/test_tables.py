@@ -348,3 +348,15 @@ PANEL = pd.MultiIndex.from_product([["a", "b"], range(3)], names=["machine", "st
 def test_a_record_that_is_none_is_refused(record, options, error, message):
     with pytest.raises(error, match=message):
         sliding_windows(record, **{"length": 5} | options)
+
+
+def test_a_group_without_a_value_is_named_whatever_it_is():
+    group = pd.Series(["a"] * 5 + ["b"] * 4 + [pd.NA], dtype="string", name="m")
+    frame = pd.DataFrame({"m": group, "x": np.arange(10.0)})
+    for record, by in ((frame, "m"), (frame, group), (frame[["x"]], group.to_numpy())):
+        with pytest.raises(ValueError, match="The group has no value in row 9"):
+            sliding_windows(record, 3, group=by)
+    full = frame.fillna({"m": "b"})
+    windows, index = sliding_windows(full, 3, group=full["m"])
+    assert windows.shape == (6, 3, 1)  # the group is a column of the record, and so no feature
+    assert index.feature_names == ["x"]

@@ -294,6 +294,14 @@ def test_processes_read_in_chunks_if_one_of_them_must(architecture, reader, make
         assert (run.resident is not None) == is_resident
 
 
+def test_a_process_may_have_no_sequence_in_a_chunk(architecture, reader, make_plan, monkeypatch):
+    monkeypatch.setattr(training, "RESIDENT_BYTES", 0)
+    run = Run(Autoencoding(architecture, "mse"), make_plan(), reader)
+    tables, places = run._load_part(np.full((3, 1, 2), -1, np.int32))
+    assert (places == -1).all()
+    assert [len(table) for table in tables] == [1] * len(tables)
+
+
 @pytest.mark.parametrize("resident_bytes", [0, 2**26])
 def test_a_memory_map_gives_the_bits_of_its_array(
     resident_bytes, architecture, make_sequences, make_reader, tmp_path, monkeypatch, make_plan

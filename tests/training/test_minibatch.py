@@ -136,6 +136,12 @@ def test_observed_values_are_counted(patch_size, tells_missing, make_architectur
     assert count_observed(architecture, indicators, lengths) == observed.sum()
 
 
+def test_more_values_are_counted_than_an_int32_can_hold(make_architecture):
+    lengths = tf.fill([32], 70_000)
+    count = count_observed(make_architecture(n_features=1000), None, lengths)
+    assert float(count) == pytest.approx(32 * 70_000 * 1000)
+
+
 # Chance ----------------------------------------------------------------------------------
 
 
