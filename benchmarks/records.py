@@ -4,7 +4,7 @@ import statistics
 from dataclasses import asdict, dataclass, field
 
 SECONDS = "seconds"  # begins the names of measures of Scores that are times
-QUALITY = 0.10  # how far a rival's final loss may be from ours
+QUALITY = 0.10  # how far a rival's final loss may be below ours
 
 
 @dataclass
@@ -42,10 +42,10 @@ class Timing:
 
     @property
     def agrees(self):
-        """Whether the rivals' median losses are within 10 % of ours."""
+        """Whether ours learned no less: no rival's median loss is more than 10 % below ours."""
         medians = {name: statistics.median(losses) for name, losses in self.losses.items()}
         ours = medians.pop("ours", None)
-        return all(abs(loss / ours - 1) <= QUALITY for loss in medians.values())
+        return all(loss >= (1 - QUALITY) * ours for loss in medians.values())
 
 
 @dataclass

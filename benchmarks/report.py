@@ -160,7 +160,7 @@ def show_ratio(middle, lowest, highest):
 def show_losses(timing):
     middle = {name: sorted(values)[len(values) // 2] for name, values in timing.losses.items()}
     shown = ", ".join(f"{loss:.3g}" for loss in middle.values())
-    return shown if timing.agrees else f"{shown}: differ"
+    return shown if timing.agrees else f"{shown}: ours is higher"
 
 
 def describe(content):

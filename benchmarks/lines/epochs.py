@@ -52,7 +52,7 @@ def judge(timings):
     """The goals, from the timings of all shapes; the means are those of the first ones."""
     counted = timings[: len(SHAPES)]
     agree = all(timing.agrees for timing in timings)
-    doubt = "" if agree else " (final losses differ by more than 10 %)"
+    doubt = "" if agree else " (our final loss is more than 10 % higher)"
     verdicts = []
     for rival, goal in {"Keras": 6.0, "PyTorch": 2.5}.items():
         mean = statistics.geometric_mean(timing.ratio(rival)[0] for timing in counted)

@@ -78,7 +78,7 @@ def measure(quick):
     )
     ratio, *_ = timing.ratio("Keras")
     unexplained = {name: statistics.median(losses) for name, losses in timing.losses.items()}
-    doubt = "" if timing.agrees else " (unexplained variances differ by more than 10 %)"
+    doubt = "" if timing.agrees else " (our unexplained variance is more than 10 % higher)"
     goal = f"a grid search {GOAL:.0f} times as fast as with Keras in a wrapper"
     verdict = Verdict(goal, f"{ratio:.1f} times{doubt}", ratio >= GOAL and timing.agrees)
     return Record([timing], [verdict], {"unexplained variance": unexplained})

@@ -11,8 +11,8 @@ def test_a_ratio_is_the_median_of_the_rounds(make_record):
     assert timing.ratio("PyTorch") == (3.0, 2.0, 5.0)
 
 
-@pytest.mark.parametrize(("loss", "agrees"), [(0.91, True), (1.09, True), (0.89, False)])
-def test_losses_within_ten_percent_agree(loss, agrees):
+@pytest.mark.parametrize(("loss", "agrees"), [(0.91, True), (1.5, True), (0.89, False)])
+def test_ours_may_not_learn_less(loss, agrees):
     timing = records.Timing("", {}, losses={"ours": [1.0, 1.0], "Keras": [loss, loss]})
     assert timing.agrees is agrees
 
