@@ -14,6 +14,7 @@ from sklearn_lstmae.fitting.model import FittedModel, fitted_model
 from sklearn_lstmae.fitting.parameters import check_size, configure, make_plan
 from sklearn_lstmae.fitting.seeds import draw_seed, hold_out
 from sklearn_lstmae.fitting.sharing import check_shards, count_rows, draw_sample
+from sklearn_lstmae.inference.blocks import on_one_thread
 from sklearn_lstmae.inference.coder import Coder, means_of
 from sklearn_lstmae.network.wiring import network_of
 from sklearn_lstmae.sequences.scaling import Moments, least_deviation, observe, scaling_of
@@ -62,7 +63,7 @@ def learn(estimator, sequences, report, *, goes_on=False, one_pass=False, checkp
     n_learning = count_rows(learning, shards)
     summary = _summary(estimator, start, learning, shards, seed)
     if summary is not None:
-        learning = copy_with(learning, summaries=summary.apply(learning))
+        learning = copy_with(learning, summaries=summary.apply(learning, on_one_thread))
     plan = make_plan(estimator, seed, one_pass, n_learning, summary is not None)
     objective = Autoencoding(architecture, model.loss, summary.n_components if summary else 0)
     fresh = fresh_state(objective, seed)
@@ -120,7 +121,8 @@ def _summary(estimator, start, learning, shards, seed):
     if not estimator.summary_weight:
         return None
     known = None if start is None else start.state.summary
-    return known or learn_summary(draw_sample(learning, shards, ROWS, seed), seed)
+    # On one thread, since another thread may limit those of products: bits must not depend on it.
+    return known or learn_summary(draw_sample(learning, shards, ROWS, seed), seed, on_one_thread)
 
 
 def _adapt(state, fresh, n_weights, summary):

@@ -15,6 +15,7 @@ S = F * D * 84 * Q shares, M outputs that thresholds are learned from, C compone
 
 import itertools
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -51,6 +52,10 @@ LARGEST = 1e18
 BLOCK_VALUES = 2**17
 
 
+def _call(function):
+    return function()
+
+
 @dataclass(frozen=True, eq=False)
 class Summary:
     """Which statistics are a target, learned from sequences.
@@ -83,11 +88,15 @@ class Summary:
         """Which components are zero for all sequences: (C,)."""
         return ~self.components.any(axis=0)
 
-    def apply(self, reader: FrameReader):
-        """Components of all sequences of a reader, as its encoder reads them: (N, C) float32."""
+    def apply(self, reader: FrameReader, run=_call):
+        """Components of all sequences of a reader, as its encoder reads them: (N, C) float32.
+
+        ``run`` calls a function that multiplies matrices, and returns what it returned.
+        """
         summaries = np.empty((len(reader), self.n_components), np.float32)
         for rows, batch in _blocks(reader, np.arange(len(reader))):
-            summaries[rows] = self._centered(batch) @ self.components
+            centered = self._centered(batch)
+            summaries[rows] = run(partial(np.matmul, centered, self.components))
         return summaries
 
     def _centered(self, batch):
@@ -96,11 +105,11 @@ class Summary:
         return np.nan_to_num(shares - self.mean)
 
 
-def learn_summary(reader: FrameReader, seed):
+def learn_summary(reader: FrameReader, seed, run=_call):
     """Summary of the sequences of a reader, as their encoder reads them.
 
     None if they do not differ, or if all are shorter than a kernel, which would mostly read what
-    lies outside of them.
+    lies outside of them. ``run`` is as in `Summary.apply`.
     """
     n_steps = past_lengths(reader.lengths, reader.horizon).max()
     if n_steps < LENGTH:
@@ -118,7 +127,7 @@ def learn_summary(reader: FrameReader, seed):
     shares = np.concatenate(
         [shares_of(batch, dilations, thresholds)[:, columns] for _, batch in _blocks(reader, rows)]
     )  # (N', S')
-    return _reduce(dilations, thresholds, columns, shares)
+    return run(partial(_reduce, dilations, thresholds, columns, shares))
 
 
 def choose_dilations(n_steps):
