@@ -92,7 +92,7 @@ for name, (transformer, sequences) in inputs.items():
         if name == "raw":  # one legend per row is enough
             display.ax_.get_legend().remove()
     score = adjusted_rand_score(kinds, numbers)
-    axes[f"{name} clusters"].set_title(f"K-means: adjusted Rand index {score:.2f}")
+    axes[f"{name} clusters"].set_title(f"K-means: adjusted Rand {score:.2f}")
 axes["raw kinds"].set_title("raw values, 120 columns")
 axes["code kinds"].set_title("codes, 2 columns")
 

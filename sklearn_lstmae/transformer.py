@@ -365,7 +365,7 @@ default="adam"
     threads, and all folds of a cross-validation in the same process, share the compiled network.
     Short fits run as a plain TensorFlow graph, long ones are compiled with XLA. XLA compiles again
     for each new combination of batch size and number of frames of the longest sequence. This takes
-    one to two seconds each time, and makes each minibatch 1.2 to 8 times as fast, small ones of
+    one to two seconds each time, and makes each minibatch 1.3 to 5 times as fast, small ones of
     small layers most. A fit is long if (minibatches in all epochs) x (frames of the longest
     sequence) x (LSTM layers) x (1 + (batch size) x (units of a layer) / 3,000) exceeds 20,000.
     Layers of encoder and decoders count, and a bidirectional layer counts twice. Both use as many
