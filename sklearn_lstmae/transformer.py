@@ -684,7 +684,15 @@ default="adam"
         -------
         sequences : ndarray of shape (N, T) or (N, T, F), float64, or list of (T_i, F)
             The decoded sequences, in the layout and the units of `fit`; a list if lengths differ.
-            With ``objective="predict"`` they are the predicted steps.
+            With ``objective="predict"`` they are the predicted steps. A predicting decoder outputs
+            steps after its ``horizon``, too, but has not learned them.
+
+        Raises
+        ------
+        ValueError
+            If Z has other columns than the codes of this model, or values that are not finite; if
+            ``lengths`` are not ints of at least 1, one for all codes or one for each; if a
+            predicting decoder would have to output a frame that is only partly learned.
         """
         model = fitted_model(self)
         with np.errstate(over="ignore"):  # what is too large for float32 is refused as infinite
@@ -726,6 +734,12 @@ default="adam"
         sequences : ndarray or list of ndarrays, float64
             The output of the decoder, in the layout and the units of X. A reconstruction has the
             lengths of X. Padding of an array is NaN.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X does not agree with the sequences of `fit`, or is too short for the ``horizon``; a
+            ValueError also if no decoder has learned ``task``.
         """
         model = fitted_model(self)
         task = self._task(model, task)
@@ -816,6 +830,11 @@ default="adam"
         errors : ndarray, float64
             The errors, in the shape that ``per`` states. NaN for padding, for missing values and
             for steps that the decoder does not output.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in `reconstruct`; a ValueError also for another value of ``per``.
         """
         model = fitted_model(self)
         task = self._task(model, task)
