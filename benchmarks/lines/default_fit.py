@@ -66,7 +66,7 @@ def fit_twice(starter):
 def judge(timings):
     """The goals, from the timings of all sets."""
     agree = all(timing.agrees for timing in timings)
-    doubt = "" if agree else " (final losses differ by more than 10 %)"
+    doubt = "" if agree else " (our final loss is more than 10 % higher)"
     verdicts = []
     for kind, goal in GOALS.items():
         of_kind = [timing for timing in timings if timing.case.startswith(kind)]

@@ -44,7 +44,7 @@ def test_a_target_is_backwards_and_padding_is_not_observed():
 
 @pytest.mark.parametrize(
     ("seconds", "loss", "met"),
-    [(6.0, 1.0, [True] * 4), (2.0, 1.0, [True, True, False, True]), (6.0, 2.0, [False] * 4)],
+    [(6.0, 1.0, [True] * 4), (2.0, 1.0, [True, True, False, True]), (6.0, 0.5, [False] * 4)],
 )
 def test_verdicts_are_those_of_the_ratios(seconds, loss, met):
     timings = [
