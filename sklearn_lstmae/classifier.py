@@ -22,7 +22,7 @@ from sklearn_lstmae._sklearn import (
     validate_parameters,
 )
 from sklearn_lstmae._versions import PickledWithVersionsMixin
-from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_model, snapshot
+from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_model
 from sklearn_lstmae.fitting.labels import check_classes, find_unlabeled, weigh_classes
 from sklearn_lstmae.fitting.learn_classifier import learn_classes
 from sklearn_lstmae.fitting.model import fitted_model, take_over_columns
@@ -423,9 +423,6 @@ class LSTMAutoencoderClassifier(
                 "leave X_unlabeled out, or pass the transformer itself as autoencoder."
             )
         model = transformer_within(self.autoencoder)
-        check_is_fitted(model)
-        model = snapshot(model)
-        validate_parameters(model)
         # A copy, so that another fit of the original does not change this model.
         self.autoencoder_ = copy(model).set_params(append_states=True)
         self.autoencoder_.configuration_ = model.configuration_ | {"append_states": True}

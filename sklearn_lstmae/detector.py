@@ -609,8 +609,7 @@ def _check_rows(detector, autoencoder, X):
     """
     spec = None
     if isinstance(autoencoder, FrozenEstimator):  # its fit decides, its parameters may have changed
-        transformer = snapshot(transformer_within(autoencoder))
-        validate_parameters(transformer)
+        transformer = transformer_within(autoencoder)
         model = fitted_model(transformer)
         missing, horizon, spec = model.missing, model.horizon, model.spec
         predicts = "predict" in model.architecture.decoders

@@ -32,7 +32,7 @@ from sklearn_lstmae.fitting.arguments import (
     cut_after,
 )
 from sklearn_lstmae.fitting.checkpoints import open_checkpoints
-from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_fit, of_one_model
+from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_fit, of_one_model, snapshot
 from sklearn_lstmae.fitting.learn_autoencoder import learn
 from sklearn_lstmae.fitting.model import fitted_model, unfrozen
 from sklearn_lstmae.fitting.outcome import warn_of_outcome
@@ -1052,11 +1052,23 @@ class OptionalAutoencoderMixin:
 
 
 def transformer_within(frozen: FrozenEstimator) -> LSTMAutoencoderTransformer:
-    """The transformer that a FrozenEstimator holds; raise if it holds something else."""
+    """The fitted transformer that a FrozenEstimator holds, as it is now.
+
+    Raises
+    ------
+    ValueError
+        If it holds something else, or a parameter of the transformer breaks its constraint.
+
+    NotFittedError
+        If the transformer is not fitted.
+    """
     model = unfrozen(frozen)
     if not isinstance(model, LSTMAutoencoderTransformer):
         raise ValueError(
             "autoencoder is a FrozenEstimator of a "
             f"{type(model).__name__}: freeze a fitted LSTMAutoencoderTransformer."
         )
+    check_is_fitted(model)
+    model = snapshot(model)
+    validate_parameters(model)
     return model

@@ -180,7 +180,8 @@ class LatentDisplay:
             The display itself.
         """
         missing = np.zeros(len(self.codes), bool) if self.y is None else find_missing(self.y)
-        has_classes = self.y is not None and not self._is_quantity
+        is_quantity = self.y is not None and _is_quantity(self.y[~missing])
+        has_classes = self.y is not None and not is_quantity
         classes = np.unique(self.y[~missing]) if has_classes else np.empty(0)
         n_columns = min(1 + len(classes) // LEGEND_ROWS, LEGEND_COLUMNS)
         self.ax_ = make_axes(self, ax, size=(5 + max(0, n_columns - 1), 3.8))
@@ -188,7 +189,7 @@ class LatentDisplay:
         self.colorbar_ = None
         if self.y is None:
             self.scatters_ = [self._scatter(slice(None), kwargs, color=BLUE)]
-        elif self._is_quantity:
+        elif is_quantity:
             self.scatters_ = [self._scatter(~missing, kwargs, c=self.y[~missing], cmap="cividis")]
             self.colorbar_ = self.figure_.colorbar(self.scatters_[0], ax=self.ax_, label="y")
         else:
@@ -213,11 +214,6 @@ class LatentDisplay:
         )
         return self
 
-    @property
-    def _is_quantity(self):
-        known = self.y[~find_missing(self.y)]
-        return known.dtype.kind == "f" and (known != np.floor(known)).any()
-
     def _scatter(self, rows, kwargs, **style):
         from matplotlib.cbook import normalize_kwargs
         from matplotlib.collections import PathCollection
@@ -225,6 +221,11 @@ class LatentDisplay:
         style = {"s": 16, "alpha": 0.8, "linewidth": 0, **style}
         style |= normalize_kwargs(kwargs, PathCollection)
         return self.ax_.scatter(*self.codes[rows].T, **style)
+
+
+def _is_quantity(y):
+    """Whether known values (n,) are no classes."""
+    return y.dtype.kind == "f" and (y != np.floor(y)).any()
 
 
 class LatentTraversalDisplay:

@@ -15,7 +15,7 @@ from sklearn_lstmae._sklearn import num_samples, take_rows
 from sklearn_lstmae.distributed.collections import divide_sequences, partition
 from sklearn_lstmae.distributed.rank_process import Reply, run_in_process
 from sklearn_lstmae.distributed.ranks import LostRankError, check_transformer
-from sklearn_lstmae.fitting.in_one_step import fitted_attributes, learning_aside
+from sklearn_lstmae.fitting.in_one_step import learning_aside
 from sklearn_lstmae.sequences.numbers import is_dask
 from sklearn_lstmae.transformer import LSTMAutoencoderTransformer
 
@@ -119,9 +119,7 @@ def fit(
     with learning_aside(estimator) as learner:
         for category, message in first.warnings:
             warnings.warn(message, category, stacklevel=2)
-        for name in fitted_attributes(learner):
-            del vars(learner)[name]
-        vars(learner).update(first.value)
+        learner.__dict__ = first.value  # and nothing of an earlier fit
     return estimator
 
 

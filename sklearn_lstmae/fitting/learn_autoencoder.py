@@ -217,15 +217,14 @@ def _begin(estimator, sequences, shards, goes_on, checkpoints, architecture):
     start = None if state is None else TrainingProgress(state)
     if not shards.decide(checkpoints is not None):
         return seed, start, None
-    job = merge_jobs(shards.gather(describe(estimator, sequences, state, seed)))
-    n_sequences = sum(shards.gather(len(sequences)))
-    found = None
+    jobs = shards.gather(describe(estimator, sequences, state, seed))
+    job, found = merge_jobs(jobs), None
     if checkpoints is not None and estimator.resume:
         check = partial(
             check_progress,
             architecture=architecture,
             estimator=estimator,
-            n_sequences=n_sequences,
+            n_sequences=sum(each["number of sequences"] for each in jobs),
             start=state,
         )
         found, job = checkpoints.resume(job, any_seed, check)
