@@ -804,6 +804,7 @@ def test_missing_labels_are_gray_and_come_last():
         np.where(np.arange(9) % 3, [0.0, 1.0, 0.0] * 3, np.nan),
         np.array(["a", None, "b"] * 3, object),
         pd.array([1, pd.NA, 2] * 3, dtype="Int64"),
+        pd.Series(["a", pd.NA, "b"] * 3, dtype="string"),
     ):
         display = LatentDisplay.from_codes(codes, labels)
         assert display.colorbar_ is None

@@ -180,9 +180,11 @@ class LatentDisplay:
             The display itself.
         """
         missing = np.zeros(len(self.codes), bool) if self.y is None else find_missing(self.y)
-        is_quantity = self.y is not None and _is_quantity(self.y[~missing])
+        present = np.flatnonzero(~missing)
+        known = np.empty(0) if self.y is None else self.y[present]
+        is_quantity = _is_quantity(known)
         has_classes = self.y is not None and not is_quantity
-        classes = np.unique(self.y[~missing]) if has_classes else np.empty(0)
+        classes = np.unique(known) if has_classes else np.empty(0)
         n_columns = min(1 + len(classes) // LEGEND_ROWS, LEGEND_COLUMNS)
         self.ax_ = make_axes(self, ax, size=(5 + max(0, n_columns - 1), 3.8))
         self.figure_ = self.ax_.figure
@@ -190,12 +192,12 @@ class LatentDisplay:
         if self.y is None:
             self.scatters_ = [self._scatter(slice(None), kwargs, color=BLUE)]
         elif is_quantity:
-            self.scatters_ = [self._scatter(~missing, kwargs, c=self.y[~missing], cmap="cividis")]
+            self.scatters_ = [self._scatter(present, kwargs, c=known, cmap="cividis")]
             self.colorbar_ = self.figure_.colorbar(self.scatters_[0], ax=self.ax_, label="y")
         else:
             self.scatters_ = [
                 self._scatter(
-                    self.y == label,
+                    present[known == label],
                     kwargs,
                     color=CLASS_COLORS[number % len(CLASS_COLORS)],
                     marker=CLASS_MARKERS[number % len(CLASS_MARKERS)],
