@@ -5,7 +5,7 @@ from dataclasses import replace
 from benchmarks.jobs import Job
 from benchmarks.records import Record
 from benchmarks.report import FOLDER
-from sklearn_lstmae.displays._drawing import BLUE, GREEN, VERMILION
+from sklearn_lstmae.displays._drawing import BLACK, BLUE, GREEN, VERMILION
 
 from .epochs import race
 
@@ -55,6 +55,16 @@ def draw(record, folder=IMAGES):
         for name, (color, marker) in STYLES.items():
             seconds = [timing.median(name) for _, timing in points]
             axes.loglog(values, seconds, color=color, marker=marker, label=name)
+        doubtful = [(value, timing) for value, timing in points if not timing.agrees]
+        if doubtful:
+            axes.scatter(
+                [value for value, _ in doubtful],
+                [timing.median("ours") for _, timing in doubtful],
+                s=90,
+                facecolors="none",
+                edgecolors=BLACK,
+                label="ours learned less",
+            )
         axes.set_xticks(values, [str(value) for value in values])
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel(label)

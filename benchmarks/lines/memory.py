@@ -42,7 +42,7 @@ def measure(quick):
     growth = (sizes[-1] - sizes[warm_up - 1]) / fits
     slope = float(np.polyfit(np.arange(fits), sizes[warm_up:], 1)[0])
     verdict = Verdict(
-        f"memory grows by less than {GOAL:.0f} MB a fit over {fits} fits",
+        f"memory grows by less than {GOAL:.0f} MB per fit over {fits} fits",
         f"{growth:.2f} MB (slope of a line through all: {slope:.2f} MB)",
         max(growth, slope) < GOAL,
     )

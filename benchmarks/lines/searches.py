@@ -4,6 +4,7 @@ import os
 import subprocess
 import threading
 from functools import partial
+from pathlib import Path
 
 from benchmarks.contenders import Ours
 from benchmarks.harness import Remote, started, take_turns
@@ -67,19 +68,26 @@ class PeakMemory:
 
     def _watch(self):
         while not self._over.wait(0.2):
-            self.peak = max(self.peak, resident_size_of_all(os.getpid()))
+            self.peak = max(self.peak, size_of_all(os.getpid()))
 
 
-def resident_size_of_all(process):
-    """Memory of a process and its descendants in MB."""
-    listed = subprocess.run(
-        ["ps", "-eo", "pid=,ppid=,rss="], capture_output=True, text=True, check=True
-    )
+def size_of_all(process):
+    """Memory of a process and its descendants in MB, what they share counted once."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True)
     rows = [tuple(map(int, line.split())) for line in listed.stdout.splitlines()]
     family = {process}
-    while more := {pid for pid, parent, _ in rows if parent in family} - family:
+    while more := {pid for pid, parent in rows if parent in family} - family:
         family |= more
-    return sum(size for pid, _, size in rows if pid in family) * 1024 / 1e6
+    return sum(map(_proportional_size, family)) * 1024 / 1e6
+
+
+def _proportional_size(process):
+    """Memory of a process in kB, in which shared pages are divided by the number of sharers."""
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:  # it has ended
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
 def measure(quick):

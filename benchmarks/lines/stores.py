@@ -135,7 +135,7 @@ def verdicts(numbers, small, large):
         extra = other["fit"]["MB"]
         found.append(
             Verdict(
-                f"{kind}: an epoch takes at most {GOAL} times as long a byte at "
+                f"{kind}: an epoch takes at most {GOAL} times as long per byte at "
                 f"{large / 1e6:.0f} MB as at {small / 1e6:.0f} MB, in {MEMORY:.0f} MB of memory",
                 f"{growth:.2f} times ({one['fit']['seconds']:.1f} and "
                 f"{other['fit']['seconds']:.1f} s); {extra:.0f} MB; transform "

@@ -38,6 +38,7 @@ def test_contenders_compute_the_same_network(latent_dim):
         rivals.append(Torch(job, 1))
     for rival in rivals:
         rival.begin_with(start)
+        assert rival.fit_in_order(ours.orders()) == pytest.approx(loss, rel=1e-3)
         assert rival.fit() == pytest.approx(loss, rel=records.QUALITY)
         rival.set_weights(weights)
         np.testing.assert_allclose(rival.encode(), codes, atol=1e-5)

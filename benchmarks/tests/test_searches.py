@@ -1,6 +1,8 @@
 """Verdicts on searches are those of time and memory."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -19,4 +21,13 @@ def test_threads_are_better_if_they_are_faster_and_take_less(seconds, megabytes,
 
 
 def test_memory_is_that_of_a_process_and_its_children():
-    assert 10 < searches.resident_size_of_all(os.getpid()) < 100_000
+    before = searches.size_of_all(os.getpid())
+    code = "data = bytearray(range(250)) * 400_000; print(flush=True); input()"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    child.stdout.readline()  # it has its 100 MB
+    grown = searches.size_of_all(os.getpid()) - before
+    child.communicate(b"\n")
+    assert before > 10
+    assert 95 < grown < 150
