@@ -89,8 +89,8 @@ def find_events(
     ValueError
         If ``errors`` does not have one axis, or does not fit the records of ``index``; if ``index``
         is needed to separate records, because a time occurs twice in a row in the index of
-        ``errors``, or a time or number is missing there; if ``feature_errors`` has other rows than
-        ``errors``, or not the same features for all records.
+        ``errors``, or a time or number is missing there; if the rows of
+        ``feature_errors`` do not match those of ``errors``, or records differ in their features.
 
     See Also
     --------
@@ -303,7 +303,7 @@ def _labels_of(source, number, indexes):
 def _events(is_above, source, number, max_gap):
     """Yield first and last step of each event of a record, counted in it."""
     begin, end = source.bounds[number : number + 2]
-    cuts = source.bounds if source.pieces is None else source.pieces
+    cuts = source.cuts
     cuts = cuts[(cuts >= begin) & (cuts <= end)] - begin
     for first, stop in pairwise(cuts):
         for start, last in _runs(np.flatnonzero(is_above[first:stop]), max_gap):

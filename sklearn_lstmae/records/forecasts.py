@@ -54,8 +54,8 @@ def label_forecast(forecast: Any, index: Any, *, freq: Any = None) -> "pandas.Da
     Raises
     ------
     ValueError
-        If the number of forecasts is not that of windows; if the index of a record cannot be
-        continued after its end.
+        If there are not as many forecasts as windows; if the index of a record cannot be continued
+        after its end.
 
     See Also
     --------
@@ -84,7 +84,7 @@ def label_forecast(forecast: Any, index: Any, *, freq: Any = None) -> "pandas.Da
     _check_forecast(parts, len(ends))
     n_steps = np.array([len(part) for part in parts], dtype=int)  # H of each window: (N,)
 
-    bounds = source.bounds if source.pieces is None else source.pieces
+    bounds = source.cuts
     pieces = np.searchsorted(bounds, ends - 1, side="right") - 1  # (N,)
     reach = np.zeros(len(bounds) - 1, dtype=int)
     np.maximum.at(reach, pieces, ends + n_steps - bounds[pieces + 1])

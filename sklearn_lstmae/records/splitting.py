@@ -19,16 +19,19 @@ class WindowSplit:
     the test set once. The training set consists of windows before and after it; windows that
     overlap it are left out.
 
-    The windows of several records are split by record. Windows that share a value of the group
-    column, or come from the same item of a list, are never on both sides.
+    The windows of several records are split by record: windows of one group, as in
+    ``index.groups``, are never on both sides. A group is a value of the group column or an item of
+    a list.
 
     .. versionadded:: 0.1
 
     Parameters
     ----------
     index : WindowIndex
-        Index of the windows to split. With ``dataclasses.replace(index, groups=None)``, several
-        records are split in time instead.
+        Index of the windows to split. ``dataclasses.replace(index, groups=sites)`` keeps other
+        groups together, such as all machines of a site. With ``groups=None``, several records count
+        as a single one, each after the one before it, so that a fold may begin or end within a
+        record.
 
     n_splits : int, default=5
         Number of folds, at least 2.
@@ -62,15 +65,15 @@ class WindowSplit:
             vars(self),
             caller_name="WindowSplit",
         )
-        n_windows, n_records = len(self.index), len(np.unique(self.index.records))
+        n_windows, groups = len(self.index), self._groups
         if n_windows < self.n_splits:
             raise ValueError(
                 f"n_splits={self.n_splits} is more than the {n_windows} windows of the index."
             )
-        if self.index.groups is not None and n_records < self.n_splits:
+        if groups is not None and groups.max() + 1 < self.n_splits:
             raise ValueError(
-                f"n_splits={self.n_splits} is more than the {n_records} records of the index, "
-                "which are kept whole: choose fewer splits, or split them in time with "
+                f"n_splits={self.n_splits} is more than the {groups.max() + 1} groups of the "
+                "index, which are kept whole: choose fewer splits, or split within records with "
                 "dataclasses.replace(index, groups=None)."
             )
 
@@ -118,21 +121,39 @@ class WindowSplit:
                 f"{len(self.index)} windows: pass the windows that belong to the index, or give "
                 "WindowSplit the index of these rows, index[rows]."
             )
-        if self.index.groups is not None:
-            from sklearn.model_selection import GroupKFold
-
-            yield from GroupKFold(self.n_splits).split(self.index.starts, None, self.index.records)
-            return
         places, length = self.index.places, self.index.length
-        blocks = np.array_split(np.argsort(places, kind="stable"), self.n_splits)
-        for fold, block in enumerate(blocks):
-            is_before = places + length <= places[block].min()
-            is_after = places >= places[block].max() + length
-            train = np.flatnonzero(is_before | is_after)
+        for fold, test in enumerate(self._test_sets()):
+            taken = np.sort(places[test])
+            # Test windows that begin less than a window before or after each window.
+            n_near = np.searchsorted(taken, places + length) - np.searchsorted(
+                taken, places - length, side="right"
+            )
+            train = np.flatnonzero(n_near == 0)
             if not train.size:
                 raise ValueError(
                     f"In fold {fold} each training window overlaps a test window: choose fewer "
                     f"splits than n_splits={self.n_splits}, or shorter windows than "
                     f"length={length}."
                 )
-            yield train, np.sort(block)
+            yield train, test
+
+    @property
+    def _groups(self) -> np.ndarray | None:
+        """Number of the group of each window, in the order of the records: (N,), or None."""
+        if self.index.groups is None:
+            return None
+        groups, numbers = np.asarray(self.index.groups), dict[Any, int]()
+        for group in groups[np.argsort(self.index.places, kind="stable")].tolist():
+            numbers.setdefault(group, len(numbers))
+        return np.array([numbers[group] for group in groups.tolist()])
+
+    def _test_sets(self) -> list[np.ndarray]:
+        """Rows of the test windows of each fold."""
+        groups = self._groups
+        if groups is None:
+            order = np.argsort(self.index.places, kind="stable")
+            return [np.sort(block) for block in np.array_split(order, self.n_splits)]
+        from sklearn.model_selection import GroupKFold
+
+        folds = GroupKFold(self.n_splits).split(groups, None, groups)
+        return [test for _, test in folds]

@@ -111,6 +111,11 @@ class Source:
     pieces: np.ndarray | None = None
 
     @property
+    def cuts(self) -> np.ndarray:
+        """Places at which pieces begin, and the end: those of records where gaps are not known."""
+        return self.bounds if self.pieces is None else self.pieces
+
+    @property
     def feature_names(self) -> list[str] | None:
         """Names of the columns, None if they have none."""
         named = (table for table in self.tables if table.columns is not None)
@@ -158,9 +163,12 @@ def read_records(record: Any, group: Any) -> tuple[np.ndarray, Source]:
     A single record is not copied if its values need no cast.
     """
     _refuse_collections(record)
+    if isinstance(record, (list, tuple)):
+        record = [_with_index(item) for item in record]
+    record = _with_index(record)
     if group is not None:
         return _read_groups(record, group)
-    if not isinstance(record, (list, tuple)):
+    if not isinstance(record, list):
         values, table = _read_table(record, "the record")
         return values, Source((table,), np.array([0, len(values)]))
     if not len(record):
@@ -175,6 +183,11 @@ def read_records(record: Any, group: Any) -> tuple[np.ndarray, Source]:
 
 def _refuse_collections(record: Any) -> None:
     """Raise for records in something other than a list."""
+    if _is_of("xarray", record, ["Dataset"]):
+        raise TypeError(
+            "The record is a Dataset of xarray. If its variables are the features, pass "
+            "record.to_dataframe(), or record.to_dataarray() with the axis of time first."
+        )
     if isinstance(record, Mapping):
         raise TypeError(
             f"The record is a {type(record).__name__}. Pass its records as a list, "
@@ -201,9 +214,18 @@ def _refuse_collections(record: Any) -> None:
                 )
 
 
+def _with_index(record: Any) -> Any:
+    """Turn what has labels elsewhere than in an index of pandas into a table of pandas."""
+    if _is_of("xarray", record, ["DataArray"]) and record.ndim in (1, 2):
+        return record.to_pandas()
+    if _is_of("dask.dataframe", record, ["DataFrame", "Series"]):
+        return record.compute()
+    return record
+
+
 def _read_groups(record: Any, group: Any) -> tuple[np.ndarray, Source]:
     """Read a table whose rows belong to several records."""
-    if isinstance(record, (list, tuple)):
+    if isinstance(record, list):
         raise TypeError(
             "group= divides the rows of one table: records that are passed as a list are kept "
             "apart without it."

@@ -122,11 +122,18 @@ def has_frequency(times: Any) -> bool:
 
 
 def differences(times: Any) -> np.ndarray:
-    """Differences between neighboring times, as timedelta64."""
+    """Differences between neighboring times, as timedelta64.
+
+    Where all times have the same time of day, a day has 24 hours, even if clocks change in it.
+    """
     import pandas
 
     if isinstance(times, pandas.PeriodIndex):
         times = times.to_timestamp()
+    if isinstance(times, pandas.DatetimeIndex) and times.tz is not None:
+        by_the_clock = differences(times.tz_localize(None))
+        if not (by_the_clock % np.timedelta64(1, "D")).any():
+            return by_the_clock
     return np.diff(times.asi8).view(f"m8[{times.unit}]")
 
 
@@ -137,10 +144,15 @@ def check_increasing(times: Any, name: str) -> None:
     backwards = np.diff(times.asi8) <= 0
     if backwards.any():
         step = np.argmax(backwards) + 1
+        is_local = hasattr(times, "tz") and times.tz is None
+        clocks = (
+            " If clocks were set back, add the time zone: tz_localize(zone, ambiguous='infer')."
+        )
         raise ValueError(
             f"The index of {name} does not increase: {times[step - 1]} is followed by "
             f"{times[step]} at step {step}. Sort it (sort_index), keep one of equal times, or, if "
             "there are several records, name the column that identifies them with group=."
+            f"{clocks * is_local}"
         )
 
 
@@ -246,7 +258,7 @@ def advise_on_gaps(times: Any) -> str:
     steps = differences(times)
     step = np.median(steps)
     elapsed = np.cumsum(steps)
-    frequency = pandas.tseries.frequencies.to_offset(pandas.Timedelta(step)).freqstr
+    frequency = _frequency(pandas.Timedelta(step))
     if (elapsed % step).any():
         return (
             f'Its times are not on a grid of {frequency}: resample("{_round(step)}").mean() brings '
@@ -269,12 +281,22 @@ def advise_on_gaps(times: Any) -> str:
     )
 
 
+def _frequency(step: Any) -> str:
+    """A step as pandas writes a frequency: days may have 23 or 25 hours, 24 hours have not."""
+    import pandas
+
+    n_days, rest = divmod(step, pandas.Timedelta("1D"))
+    if n_days and not rest:
+        return "D" if n_days == 1 else f"{n_days}D"
+    return pandas.tseries.frequencies.to_offset(step).freqstr
+
+
 def _round(step: np.timedelta64) -> str:
     """Frequency to resample to: not shorter than a step, and a round one."""
     import pandas
 
     step = pandas.Timedelta(step)
     if step < pandas.Timedelta(ROUND_STEPS[0]):
-        return pandas.tseries.frequencies.to_offset(step).freqstr
+        return _frequency(step)
     longer = (each for each in ROUND_STEPS if pandas.Timedelta(each) >= step)
     return next(longer, f"{-(-step // pandas.Timedelta('1D'))}D")

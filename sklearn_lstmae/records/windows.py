@@ -121,7 +121,8 @@ def sliding_windows(
     ----------
     record : array, Series or DataFrame of shape (S,) or (S, F), or list of them
         One record of S steps, or several, whose lengths may differ, with the same features. Values
-        are numbers or NaN. Series and DataFrames may be those of pandas or polars.
+        are numbers or NaN. Series and DataFrames may come from pandas or polars. A DataArray of
+        xarray and a DataFrame or Series of Dask are read as their counterparts in pandas.
 
         If the index of a record contains times (time stamps, dates, durations or periods, also as
         Arrow types or objects), no window crosses a gap between them: see ``max_gap``. Labels of
@@ -143,8 +144,8 @@ def sliding_windows(
 
     max_gap : str, timedelta or None, default="auto"
         Longest difference between consecutive times that is not a gap, such as "5min". "auto" is
-        1.5 times the median difference; an index with a ``freq`` that is not a PeriodIndex has no
-        gaps. If None, there are no gaps, whatever the times are, as for trading days.
+        1.5 times the median difference; an index whose ``freq`` is set has no gaps, unless it is a
+        PeriodIndex. If None, there are no gaps, whatever the times are, as for trading days.
 
     short : {"error", "drop"}, default="error"
         Whether a record, or a piece of one between gaps, with fewer steps than ``length`` raises an
@@ -168,8 +169,9 @@ def sliding_windows(
         If the record is a dict, a groupby object or another collection that is not a list; if a
         column holds times or categories.
     ValueError
-        If a record, or a piece of one between two gaps, is shorter than ``length``; if its times
-        do not increase (unless ``max_gap`` is None); if its values are not numbers.
+        If a record, or a piece of one between two gaps, is shorter than ``length`` and ``short`` is
+        "error", or if all are; if its times do not increase (unless ``max_gap`` is None); if its
+        values are not numbers.
 
     Warns
     -----
@@ -210,9 +212,9 @@ def sliding_windows(
         max_gap = max_gap if max_gap == "auto" else read_duration(max_gap, "max_gap")
     length = _in_steps(length, "length", source)
     stride = _in_steps(stride, "stride", source)
-    pieces = _find_pieces(source, max_gap)
+    pieces, owners = _find_pieces(source, max_gap)
     source = replace(source, pieces=pieces)
-    starts, records = _cut(source, pieces, length, stride, short)
+    starts, records = _cut(source, owners, length, stride, short)
     groups = None if source.labels is None else source.labels[records]
     index = WindowIndex(length, starts, records, groups, source)
     return _take_windows(values, index.places, length), index
@@ -259,7 +261,7 @@ def unwind(
         If the shape of values does not fit the windows of the index, or fits in two ways.
 
     TypeError
-        If values are no numbers.
+        If values are not numbers.
 
     See Also
     --------
@@ -300,26 +302,30 @@ def _in_steps(size: Any, parameter: str, source: Source) -> int:
     return count_steps(size, parameter, indexes)
 
 
-def _find_pieces(source: Source, max_gap: Any) -> np.ndarray:
-    """Places on the long axis at which pieces without a gap begin, and its end."""
+def _find_pieces(source: Source, max_gap: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Places at which K pieces without a gap begin, and the end, (K + 1,), and their records (K,).
+
+    Places are those on the long axis.
+    """
     starts = [
         first + np.append(0, find_gaps(source.index_of(number), source.name_of(number), max_gap))
         for number, first in enumerate(source.bounds[:-1])
     ]
-    return np.append(np.concatenate(starts), source.bounds[-1])
+    owners = np.repeat(np.arange(len(starts)), [len(each) for each in starts])
+    return np.append(np.concatenate(starts), source.bounds[-1]), owners
 
 
 def _cut(
-    source: Source, pieces: np.ndarray, length: int, stride: int, short: str
+    source: Source, owners: np.ndarray, length: int, stride: int, short: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """First step of each window in its record, and the number of that record: (N,), (N,)."""
+    pieces = source.cuts
     is_short = np.less(np.diff(pieces), length)
     if is_short.all() or (short == "error" and is_short.any()):
-        raise ValueError(_too_short(source, pieces, is_short, length))
+        raise ValueError(_too_short(source, owners, is_short, length))
     starts, records = [], []
-    of_piece = np.searchsorted(source.bounds, pieces[:-1], side="right") - 1
     for place in np.flatnonzero(~is_short):
-        number = of_piece[place]
+        number = owners[place]
         begin, end = pieces[place : place + 2] - source.bounds[number]
         last = end - length
         starts.append(np.append(np.arange(begin, last, stride), last))
@@ -327,18 +333,20 @@ def _cut(
     return np.concatenate(starts), np.concatenate(records)
 
 
-def _too_short(source: Source, pieces: np.ndarray, is_short: np.ndarray, length: int) -> str:
+def _too_short(source: Source, owners: np.ndarray, is_short: np.ndarray, length: int) -> str:
     """Message that counts the records, or pieces of them, with fewer steps than a window."""
-    bounds = source.bounds
-    has_gaps = len(pieces) > len(bounds)
-    first = int(np.argmax(is_short))
-    number = int(np.searchsorted(bounds, pieces[first], side="right") - 1) if has_gaps else first
+    pieces, bounds = source.cuts, source.bounds
+    has_gaps = np.bincount(owners)[owners] > 1  # the record of each piece
+    places = np.flatnonzero(is_short)
+    first = int(places[np.argmax(has_gaps[places])])  # where gaps can be filled, if anywhere
+    number = int(owners[first])
     name, n_steps = source.name_of(number), pieces[first + 1] - pieces[first]
     may_drop = ', or leave what is shorter out with short="drop"' * (not is_short.all())
     remedy = f"Choose shorter windows{may_drop}."
-    if not has_gaps:
+    if not has_gaps[first]:
         size = f"{capitalized(name)} has {n_steps} steps, fewer than length={length}"
-        among = f", as have {is_short.sum()} of {len(is_short)} records" * (len(is_short) > 1)
+        what = "pieces" if has_gaps.any() else "records"
+        among = f", as have {is_short.sum()} of {len(is_short)} {what}" * (len(is_short) > 1)
         return f"{size}{among}. {remedy}"
     index = source.index_of(number)
     begin, end = pieces[first : first + 2] - bounds[number]

@@ -97,6 +97,21 @@ def test_groups_are_folds_of_about_equal_size():
     assert [len(test) for _, test in WindowSplit(index, 3).split()] == [40, 30, 30]
 
 
+def test_other_groups_than_records_are_kept_together():
+    _, index = sliding_windows([np.arange(10)] * 4, 4)
+    sites = np.array(["north", "south", "south", "north"])[index.records]
+    folds = list(WindowSplit(replace(index, groups=sites), 2).split())
+    check_split(replace(index, groups=sites), folds)
+    assert [len({*sites[test]}) for _, test in folds] == [1, 1]
+    assert [len(train) for train, _ in folds] == [14, 14]
+
+
+def test_groups_within_a_record_do_not_share_steps():
+    _, index = sliding_windows(np.arange(24), 4)
+    index = replace(index, groups=index.starts // 7)  # three "days"
+    check_split(index, list(WindowSplit(index, 3).split()))
+
+
 def test_the_split_goes_into_scikit_learn():
     windows, index = sliding_windows(np.sin(np.arange(60.0)), 6)
     model = LSTMAutoencoderTransformer(
@@ -125,7 +140,7 @@ def test_a_split_in_too_many_parts_is_refused():
     _, index = sliding_windows([RECORD, RECORD], 19)
     with pytest.raises(ValueError, match="n_splits=5 is more than the 4 windows"):
         WindowSplit(index)
-    with pytest.raises(ValueError, match=r"n_splits=3 is more than the 2 records .* groups=None"):
+    with pytest.raises(ValueError, match=r"n_splits=3 is more than the 2 groups .* groups=None"):
         WindowSplit(index, 3)
     split = WindowSplit(replace(index, groups=None)[:2], 2)
     with pytest.raises(ValueError, match=r"In fold 0 each .* n_splits=2, .* length=19"):

@@ -270,6 +270,46 @@ def test_an_error_counts_what_is_short():
         sliding_windows([FRAME, GAPPY, GAPPY], 8)
 
 
+@pytest.mark.parametrize(
+    "short", [FRAME[:1], FRAME[:0], FRAME[:3].reset_index(drop=True), RECORD[:3]], ids=len
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_error_tells_gaps_from_short_records(is_first, short):
+    def with_short(*records):
+        return [short, *records] if is_first else [*records, short]
+
+    with pytest.raises(ValueError, match=rf"1 gap.*2 of 3 .* of record {int(is_first)}, from"):
+        sliding_windows(with_short(GAPPY), 8)
+    n_steps, number = len(short), 0 if is_first else 1
+    message = rf"Record {number} has {n_steps} steps, fewer than length=6, as have 1 of 3 pieces"
+    with pytest.raises(ValueError, match=message):
+        sliding_windows(with_short(GAPPY), 6)
+    windows, _ = sliding_windows(with_short(GAPPY), 6, short="drop")
+    assert_array_equal(windows, sliding_windows(GAPPY, 6)[0])
+
+
+def test_tables_with_labels_elsewhere_are_read_as_those_of_pandas():
+    dataframe = pytest.importorskip("dask.dataframe")
+    xarray = pytest.importorskip("xarray")
+    expected, index = sliding_windows(GAPPY, 5)
+    array = xarray.DataArray(GAPPY.to_numpy(), [("time", GAPPY.index), ("x", ["u", "v"])])
+    for record in (array, dataframe.from_pandas(GAPPY, npartitions=2)):
+        windows, its_index = sliding_windows(record, 5)
+        assert_array_equal(windows, expected)
+        assert_array_equal(its_index.starts, index.starts)
+        assert its_index.feature_names == ["u", "v"]
+        assert_frame_equal(unwind(windows, its_index), GAPPY, check_names=False, check_freq=False)
+        pair, _ = sliding_windows([record, GAPPY], 5)
+        assert len(pair) == 2 * len(expected)
+    machines = dataframe.from_pandas(MACHINES, npartitions=2)
+    assert_array_equal(
+        sliding_windows(machines, 5, group="machine")[0],
+        sliding_windows(MACHINES, 5, group="machine")[0],
+    )
+    with pytest.raises(TypeError, match=r"Dataset of xarray.*record\.to_dataframe\(\)"):
+        sliding_windows(array.to_dataset(dim="x"), 5)
+
+
 # What is refused -------------------------------------------------------------------------
 
 

@@ -213,6 +213,37 @@ def test_a_length_may_be_a_duration(make, length):
     assert_array_equal(index.starts, of_steps.starts)
 
 
+DAYS_OF_BERLIN = pd.date_range("2024-03-20", periods=30, tz="Europe/Berlin")  # one has 23 hours
+
+
+def test_days_on_which_clocks_change_are_days():
+    record = series(DAYS_OF_BERLIN)
+    assert_array_equal(sliding_windows(record, "7D")[0], sliding_windows(record, 7)[0])
+    assert len(sliding_windows(record, 7, max_gap="1D")[0]) == 24
+    autumn = series(pd.date_range("2024-10-20", periods=30, tz="Europe/Berlin"))  # 25 hours
+    assert len(sliding_windows(autumn, 7, max_gap="1D")[0]) == 24
+    hours = series(pd.date_range("2024-10-26", periods=72, freq="h", tz="Europe/Berlin"))
+    assert len(sliding_windows(hours, "24h", max_gap="1h")[0]) == 49
+
+
+def test_advice_counts_days_on_which_clocks_change():
+    trading = DAYS_OF_BERLIN[DAYS_OF_BERLIN.day_of_week < 5]
+    with pytest.raises(ValueError, match="It has no weekends"):
+        sliding_windows(series(trading), 7)
+    with pytest.raises(ValueError, match=r'Fill gaps with NaN, asfreq\("D"\)'):
+        sliding_windows(series(DAYS_OF_BERLIN.delete(3)), 7)
+
+
+def test_clocks_that_were_set_back_need_a_time_zone():
+    night = pd.DatetimeIndex([f"2024-10-27 0{hour}:00" for hour in (1, 2, 2, 3)])
+    with pytest.raises(ValueError, match=r"does not increase.*tz_localize\(zone, ambiguous"):
+        sliding_windows(series(night), 2)
+    zoned = series(night.tz_localize("Europe/Berlin", ambiguous="infer"))
+    assert len(sliding_windows(zoned, 2)[0]) == 3
+    with pytest.raises(ValueError, match=r"does not increase.*with group=\.$"):
+        sliding_windows(zoned[::-1], 2)
+
+
 def test_a_duration_has_as_many_steps_in_all_records():
     long = pd.concat({"a": series(HOURS), "b": series(HOURS[:1])}, names=["id", "time"])
     windows, _ = sliding_windows(long.to_frame("x"), "10h", group="id", short="drop")
