@@ -22,7 +22,7 @@ In shapes, a letter has the same meaning in every docstring:
 ``P``  patch size: steps in a frame
 ====== ========================================================
 
-So does a word. A *sequence* is one sample. A *step* is one time index. A *frame* is ``P``
+So do these terms. A *sequence* is one sample. A *step* is one time index. A *frame* is ``P``
 consecutive steps, which the LSTM reads at once. A value is *observed* if it is real, neither
 padding nor missing. A *code*, or latent vector, is what ``transform`` returns. The *bottleneck* is
 the layer that computes it.

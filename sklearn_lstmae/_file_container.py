@@ -254,17 +254,11 @@ def errors_name(path: Place) -> Iterator[None]:
         raise ValueError(f"{_name_of(path)}: {error}") from error
 
 
-def check_keys(
-    content: Any, expected: Iterable[str], where: str, absent: frozenset[str] = frozenset()
-) -> None:
-    """Raise unless a part of the content is a dict with exactly these keys.
-
-    ``where`` is the name of that part in the message. Files of earlier versions may lack the keys
-    that are in ``absent``.
-    """
+def check_keys(content: Any, expected: Iterable[str], where: str) -> None:
+    """Raise unless a part of the content, named ``where``, is a dict with exactly these keys."""
     if not isinstance(content, dict):
         raise ValueError(f"field {where!r} should have {sorted(expected)}. Got {shown(content)}.")
-    for name in sorted((content.keys() ^ set(expected)) - (absent - content.keys())):
+    for name in sorted(content.keys() ^ set(expected)):
         what = "is missing" if name in expected else "is not known"
         raise ValueError(f"field '{where}.{name:.60}' {what}.")
 
@@ -276,6 +270,8 @@ def _is_file(path: Place) -> TypeGuard[BinaryIO]:
     """Whether it is a file object, and not a path; raise where it is one of text."""
     if not (hasattr(path, "write") or hasattr(path, "read")):
         return False
+    if isinstance(path, os.PathLike) and not hasattr(path, "seekable"):
+        return False  # a path with methods for what it names, such as that of py.path
     if isinstance(path, io.TextIOBase):
         raise TypeError(f"{path} is a file of text: open it as a binary one, 'wb' or 'rb'.")
     return True

@@ -32,6 +32,7 @@ from sklearn_lstmae.fitting.reports import CallbackSupportMixin, FitReport
 from sklearn_lstmae.fitting.seeds import draw_seed, split_rows
 from sklearn_lstmae.inference.coder import ClassScores
 from sklearn_lstmae.sequences.batch import join
+from sklearn_lstmae.sequences.numbers import to_container
 from sklearn_lstmae.sequences.stores import take_rows
 from sklearn_lstmae.sequences.validation import SequenceSpec, check_same_layout, check_sequences
 from sklearn_lstmae.training.plan import TrainingPlan
@@ -80,7 +81,7 @@ class LSTMAutoencoderClassifier(
     learning_rate : float, default=3e-4
         Peak learning rate. The schedule is that of the autoencoder. The default is smaller than
         that of the autoencoder: with few labels, a higher rate undoes the pre-training and leads to
-        overfitting. Increase it if there are many labels.
+        overfitting.
 
     batch_size : int, default=32
         Number of sequences per minibatch.
@@ -372,7 +373,7 @@ class LSTMAutoencoderClassifier(
                     f"None of {num_samples(y)} sequences has a label to score with: all of y is "
                     f"unlabeled={self.unlabeled!r}."
                 )
-            X, y = take_rows(X, rows), take_rows(y, rows)
+            X, y = take_rows(to_container(X, "X"), rows), take_rows(y, rows)
             sample_weight = None if sample_weight is None else take_rows(sample_weight, rows)
         return super().score(X, y, sample_weight)
 

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from copy import copy
+from itertools import islice
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -546,9 +547,13 @@ class LSTMAutoencoderDetector(
         needs_no_learning = self._is_frozen and self.score_from == "reconstruction"
         if self.threshold == "train" or needs_no_learning:
             return self._learn(X)._judge(X)
-        folds = _make_splitter(self, groups).split(X, None, groups)
+        splits = _make_splitter(self, groups).split(X, None, groups)
+        # Listed before anything is learned, which may take hours: a split may raise.
+        folds = list(islice(splits, 1 if self.threshold == "conformal" else None))
+        if not folds:
+            raise ValueError(f"cv={self.cv!r} has no split into rows to learn from and to score.")
         if self.threshold == "conformal":
-            learning, held_out = next(iter(folds))
+            [(learning, held_out)] = folds
             return self._learn(take_rows(X, learning))._judge(take_rows(X, held_out))
         self._learn(X)
         scores = []

@@ -54,7 +54,7 @@ def latent_importance(transformer: Any, X: Any) -> npt.NDArray[np.float64]:
     The absolute gradient is known as saliency (Simonyan et al. 2014). Its mean over the data is a
     derivative-based measure of global sensitivity (Kucherenko and Song 2016). Multiplied by the
     standard deviation, it is comparable between values. Integrated gradients (Sundararajan et
-    al. 2017) answer another question: they explain the difference of one code from that of a
+    al. 2017) answer a different question: they explain the difference of one code from that of a
     baseline sequence, and depend on that baseline.
 
     Gradients are local. They show how a column would change if one value changed a little and all

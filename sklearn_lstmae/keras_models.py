@@ -204,8 +204,10 @@ def _scale(ops, transformer, values):
     if kind == "feature":
         return ops.cast((exact - mean) / scale, "float32"), []
     observed = ops.equal(exact, exact)
-    count = ops.maximum(ops.sum(ops.cast(observed, "float64"), axis=1, keepdims=True), 1.0)
-    mean = ops.sum(ops.where(observed, exact, 0.0), axis=1, keepdims=True) / count  # (n, 1, F)
+    count = ops.sum(ops.cast(observed, "float64"), axis=1, keepdims=True)  # (n, 1, F)
+    is_known, count = count > 0, ops.maximum(count, 1.0)
+    own = ops.sum(ops.where(observed, exact, 0.0), axis=1, keepdims=True) / count
+    mean = ops.where(is_known, own, mean)
     difference = ops.where(observed, exact - mean, 0.0)
     deviation = ops.sqrt(ops.sum(ops.square(difference), axis=1, keepdims=True) / count)
     is_constant = deviation <= FLOAT32_ROUNDING * ops.abs(mean)

@@ -33,7 +33,7 @@ from sklearn_lstmae.fitting.arguments import (
 )
 from sklearn_lstmae.fitting.checkpoints import open_checkpoints
 from sklearn_lstmae.fitting.in_one_step import learning_aside, of_one_fit, of_one_model, snapshot
-from sklearn_lstmae.fitting.learn_autoencoder import learn
+from sklearn_lstmae.fitting.learn_autoencoder import learn, refuse_another_order
 from sklearn_lstmae.fitting.model import fitted_model, unfrozen
 from sklearn_lstmae.fitting.outcome import warn_of_outcome
 from sklearn_lstmae.fitting.parameters import check_one_pass, check_parameters
@@ -92,9 +92,9 @@ class LSTMAutoencoderTransformer(
     patch_size : int or "auto", default="auto"
         Number of consecutive steps P that are joined to one frame. The network reads and outputs
         one frame at a time. With longer frames, long sequences cost less time and are often easier
-        to learn. "auto" is 1 if the longest sequence in `fit` has up to about 48 steps, and about
-        1/32 of its length otherwise; a divisor of ``horizon`` is preferred. Lengths, masks and
-        errors are always per step.
+        to learn. "auto" is 1/32 of the length of the longest sequence in `fit`, rounded, and at
+        least 1, so it is 1 for fewer than 48 steps; a divisor of ``horizon`` is preferred.
+        Lengths, masks and errors are always per step.
 
     hidden_units : tuple of int, default=(64,)
         Widths of the LSTM layers of the encoder, first to last. The decoder mirrors them.
@@ -110,14 +110,14 @@ class LSTMAutoencoderTransformer(
           The code is its last hidden state, its last cell state, or both (2 L columns). The decoder
           then begins with an LSTM layer of ``latent_dim`` units.
 
-        The network of most tutorials has ``bottleneck="hidden"``, ``hidden_units=()``,
-        ``decoder_start="input"``, ``time_encoding=False``, ``reverse_target=False`` and
-        ``summary_weight=0``.
+        The network of most tutorials has ``patch_size=1``, ``bidirectional=False``,
+        ``bottleneck="hidden"``, ``hidden_units=()``, ``decoder_start="input"``,
+        ``time_encoding=False``, ``reverse_target=False`` and ``summary_weight=0``.
 
     pooling : {"last", "mean", "last_mean", "all"}, default="last_mean"
         How the outputs of the encoder are pooled for the bottleneck: the last output, the mean of
         all outputs over the frames of the sequence, or both. "all" is last, mean, maximum, minimum
-        and standard deviation. Other values than the default need ``bottleneck="dense"``.
+        and standard deviation. Values other than the default require ``bottleneck="dense"``.
 
     activation : {"tanh", "relu"}, default="tanh"
         Activation of the LSTM cells. "relu" is unbounded and may diverge; `fit` warns.
@@ -151,7 +151,7 @@ class LSTMAutoencoderTransformer(
 
     prediction_weight : float, default=0.5
         Weight of the prediction in the loss, between 0 and 1; the reconstruction has the remaining
-        weight. Other values than the default need ``objective="composite"``.
+        weight. Values other than the default require ``objective="composite"``.
 
     loss : {"mse", "mae", "huber"}, default="mse"
         Error of a scaled value: squared, absolute, or Huber's with delta 1.
@@ -366,13 +366,11 @@ default="adam"
     Short fits run as a plain TensorFlow graph, long ones are compiled with XLA. XLA compiles again
     for each new combination of batch size and number of frames of the longest sequence. This takes
     one to two seconds each time, and makes each minibatch 1.3 to 5 times as fast, small ones of
-    small layers most. A fit is long if (minibatches in all epochs) x (frames of the longest
-    sequence) x (LSTM layers) x (1 + (batch size) x (units of a layer) / 3,000) exceeds 20,000.
-    Layers of encoder and decoders count, and a bidirectional layer counts twice. Both use as many
-    threads as TensorFlow is configured to use (``TF_NUM_INTRAOP_THREADS``); joblib's worker
-    processes use as many as joblib allows. Training runs on the CPU, even if TensorFlow sees a GPU.
-    If the environment variable ``SKLEARN_LSTMAE_CACHE`` names a folder, networks compiled with XLA
-    are stored there, and later processes load them.
+    small layers most. Both use as many threads as TensorFlow is configured to use
+    (``TF_NUM_INTRAOP_THREADS``); joblib's worker processes use as many as joblib allows. Training
+    runs on the CPU, even if TensorFlow sees a GPU. If the environment variable
+    ``SKLEARN_LSTMAE_CACHE`` names a folder, networks compiled with XLA are stored there, and later
+    processes load them.
 
     *Stores.* Several threads read a memory map at the same time. Any other store is read by one
     thread at a time. Computing a lazy store may itself call methods of fitted estimators, for
@@ -560,7 +558,7 @@ default="adam"
             estimator is as it was before the call.
 
         TypeError
-            If X has times, categories or other things that are no numbers, or is sparse.
+            If X contains times, categories or other values that are not numbers, or is sparse.
 
         ImportError
             If TensorFlow is not installed.
@@ -589,7 +587,9 @@ default="adam"
         ):
             goes_on = self.warm_start and is_fitted(learner)
             n_before = learner.n_epochs_ if goes_on else 0
+            names = vars(learner).get("feature_names_in_") if goes_on else None
             sequences = check_sequences(learner, X, missing=self.missing)
+            refuse_another_order(learner, names)
             warn_of_single_steps(sequences)
             attributes = learn(learner, sequences, report, goes_on=goes_on, checkpoints=checkpoints)
             warn_of_outcome(self, attributes, attributes["n_epochs_"] - n_before)
@@ -690,9 +690,9 @@ default="adam"
         Raises
         ------
         ValueError
-            If Z has other columns than the codes of this model, or values that are not finite; if
-            ``lengths`` are not ints of at least 1, one for all codes or one for each; if a
-            predicting decoder would have to output a frame that is only partly learned.
+            If Z does not have as many columns as the codes of this model, or contains values that
+            are not finite; if ``lengths`` are not ints of at least 1, one for all codes or one for
+            each; if a predicting decoder would have to output a frame that is only partly learned.
         """
         model = fitted_model(self)
         with np.errstate(over="ignore"):  # what is too large for float32 is refused as infinite
@@ -1046,8 +1046,9 @@ class OptionalAutoencoderMixin:
         self : estimator
             Estimator instance.
         """
-        if self.autoencoder is None and any(name.startswith("autoencoder__") for name in params):
-            params = {"autoencoder": self._autoencoder, **params}
+        is_default = params.get("autoencoder", self.autoencoder) is None
+        if is_default and any(name.startswith("autoencoder__") for name in params):
+            params["autoencoder"] = LSTMAutoencoderTransformer(**self._defaults)
         return super().set_params(**params)  # type: ignore[misc]
 
 

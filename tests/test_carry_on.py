@@ -18,6 +18,8 @@ RNG = np.random.default_rng(0)
 X = RNG.normal([3, -1], [2, 0.5], size=(24, 6, 2)).astype(np.float32)
 LONG = np.concatenate([X, X[::-1]], axis=1)  # long enough for a summary
 RAGGED = [sequence[: 3 + number % 4] for number, sequence in enumerate(X)]
+TABLE = pd.DataFrame(X[:, :, 0], columns=list("abcdef"))
+FRAMES = [pd.DataFrame(sequence, columns=["u", "v"]) for sequence in X]
 CHANCE = {"dropout": 0.2, "noise": 0.1}
 
 
@@ -402,6 +404,21 @@ def test_a_warm_start_on_other_features_is_refused(fitted):
     with pytest.raises(ValueError, match=r"X has 1 features, but .* expecting 2 .*warm_start"):
         model.fit(X[:, :, :1])
     assert vars(model) == before
+
+
+def test_a_warm_start_on_features_in_another_order_is_refused():
+    model = make(warm_start=True).fit(FRAMES)
+    weights, others = model.weights_, [frame[["v", "u"]] for frame in FRAMES]
+    with pytest.raises(ValueError, match=r"are \['v', 'u'\], .* \['u', 'v'\]: .* the same order"):
+        model.fit(others)
+    assert model.weights_ is weights
+    assert list(model.feature_names_in_) == ["u", "v"]
+    model.fit([frame.rename(columns={"v": "w"}) for frame in FRAMES])  # of another machine
+    assert list(model.feature_names_in_) == ["u", "w"]
+    model.fit(X)
+    assert make().fit(FRAMES).fit(others).n_epochs_ == 2
+    with pytest.raises(ValueError, match="the same order"):
+        make(warm_start=True).fit(TABLE).fit(TABLE[list("fedcba")])
 
 
 @pytest.mark.filterwarnings("ignore:All 2 epochs were run")

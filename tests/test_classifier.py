@@ -265,6 +265,7 @@ def test_the_head_starts_from_a_regression_on_codes_and_states(class_weight, y, 
         (NAMES.where(np.arange(N) < 30, None), float("nan")),
         (NAMES.where(np.arange(N) < 30, ""), ""),
         (pl.Series(NAMES.where(np.arange(N) < 30, "?").tolist()), "?"),
+        ([*NAMES[:30], *[-1] * 10], -1),
         (STAMPS.where(np.arange(N) < 30), np.nan),
         (STAMPS.where(np.arange(N) < 30, pd.Timestamp(0)), np.datetime64(0, "s")),
     ],
@@ -278,6 +279,7 @@ def test_the_head_starts_from_a_regression_on_codes_and_states(class_weight, y, 
         "None",
         "''",
         "polars",
+        "a number among words",
         "NaT",
         "time",
     ],
@@ -287,6 +289,21 @@ def test_any_value_can_mean_no_label(y, unlabeled):
     known_classes, known = check_classes(make(), y[:30], CUBE[:30])
     assert_array_equal(classes, known_classes, strict=True)
     assert_array_equal(numbers, [*known, *[-1] * 10])
+
+
+@pytest.mark.parametrize("unlabeled", [-1, float("nan")])
+def test_a_word_that_looks_like_no_label_is_refused(unlabeled):
+    y = np.array([*NAMES[:30], *[unlabeled] * 10])  # NumPy makes words of all
+    assert y.dtype.kind == "U"
+    with pytest.raises(ValueError, match=rf"class '{unlabeled}', which looks .*='{unlabeled}' if"):
+        check_classes(make(unlabeled=unlabeled), y, CUBE)
+    *_, numbers = check_classes(make(unlabeled=str(unlabeled)), y, CUBE)
+    assert_array_equal(numbers[30:], -1)
+
+
+def test_a_class_may_be_called_none():
+    classes, _ = check_classes(make(), ["None", "some"] * 20, CUBE)
+    assert_array_equal(classes, ["None", "some"])
 
 
 def test_sequences_without_a_label_are_learned_from_as_unlabeled_ones():
@@ -299,6 +316,9 @@ def test_sequences_without_a_label_are_learned_from_as_unlabeled_ones():
     for name in ("loss_", "baseline_loss_"):
         assert getattr(classifier, name) == getattr(expected, name)
     assert classifier.score(CUBE, y) == expected.score(CUBE[LABELED], Y[LABELED])
+    import tensorflow as tf
+
+    assert classifier.score(tf.constant(CUBE), y) == classifier.score(CUBE, y)
 
 
 def test_a_value_for_no_label_may_stand_anywhere_and_be_missing(frozen_model):

@@ -443,7 +443,7 @@ def test_the_global_random_state_is_neither_read_nor_changed():
         detector = make(threshold="conformal", random_state=None).fit(CUBE)
         held_out.append(detector.calibration_scores_)
     assert not np.array_equal(*held_out)
-    assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
+    np.testing.assert_equal(np.random.get_state(), before)  # noqa: NPY002
 
 
 def test_later_parameters_change_nothing_until_the_next_fit():
@@ -467,6 +467,9 @@ def test_parameters_of_a_default_autoencoder_can_be_set(kind):
     assert estimator.autoencoder.get_params() == expected.get_params()
     assert estimator.random_state == 4
     assert clone(kind()).set_params(random_state=1).autoencoder is None
+    for before in (None, make_autoencoder()):
+        both = kind(before).set_params(autoencoder=None, autoencoder__latent_dim=3)
+        assert both.autoencoder.get_params() == expected.get_params()
     given = kind().set_params(autoencoder=make_autoencoder(), autoencoder__epochs=7).autoencoder
     assert given.get_params() == make_autoencoder(epochs=7).get_params()
     with pytest.raises(ValueError, match="Invalid parameter 'zzz' for estimator LSTMAutoencoderTr"):
@@ -548,6 +551,15 @@ def test_too_few_rows_and_groups_to_split_are_named(threshold):
         make(threshold=threshold).fit(CUBE, groups=GROUPS % 2)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         make(threshold=threshold).fit(CUBE, groups=GROUPS[:3])
+
+
+@pytest.mark.parametrize("threshold", CALIBRATED)
+def test_a_split_that_is_impossible_is_refused_before_anything_is_learned(threshold, monkeypatch):
+    monkeypatch.setattr(LSTMAutoencoderTransformer, "fit", None)
+    with pytest.raises(ValueError, match=r"n_splits=4 .* number of groups: 2"):
+        make(threshold=threshold).fit(CUBE, groups=GROUPS % 2)
+    with pytest.raises(ValueError, match=r"cv=\[\] has no split into rows to learn from"):
+        make(threshold=threshold, cv=[]).fit(CUBE)
 
 
 @pytest.mark.parametrize("threshold", THRESHOLDS)

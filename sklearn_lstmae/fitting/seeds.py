@@ -29,7 +29,16 @@ def split_rows(n_rows, validation_fraction, seed, classes=None):
     parts = train_test_split(
         np.arange(n_rows), test_size=validation_fraction, random_state=seed, stratify=classes
     )
-    return [np.sort(part) for part in parts]
+    learning, validation = (np.sort(part) for part in parts)
+    if classes is not None:
+        lost = np.setdiff1d(classes, classes[learning])
+        if lost.size:
+            raise ValueError(
+                f"early_stopping=True with validation_fraction={validation_fraction} leaves no "
+                f"training sequence of class number {lost[0]} of y, counted from 0: choose a "
+                "smaller validation_fraction, or set early_stopping=False."
+            )
+    return [learning, validation]
 
 
 def _check_parts(n_rows, validation_fraction, classes):

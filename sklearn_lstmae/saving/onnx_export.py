@@ -457,9 +457,11 @@ class Tensors:
         """
         graph, observed, zero = self.graph, self.observed, np.float64(0)
         count = graph.add("ReduceSum", graph.cast(observed, np.float64), [1])
+        is_known = graph.add("Greater", count, zero)
         count = graph.add("Max", count, np.float64(1))  # (n, 1, F)
         total = graph.add("ReduceSum", graph.add("Where", observed, values, zero), [1])
         mean = graph.add("Div", total, count)
+        mean = graph.add("Where", is_known, mean, self.model.scaling.mean)
         difference = graph.add("Where", observed, graph.add("Sub", values, mean), zero)
         squares = graph.add("ReduceSum", graph.add("Mul", difference, difference), [1])
         deviation = graph.add("Sqrt", graph.add("Div", squares, count))

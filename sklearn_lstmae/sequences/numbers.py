@@ -213,7 +213,7 @@ def as_numbers(
     Raises
     ------
     TypeError
-        If X holds times, categories or other things that are no numbers.
+        If X contains times, categories or other values that are not numbers.
 
     ValueError
         If X holds words or complex numbers, or if columns share a name.

@@ -79,7 +79,8 @@ class Scaling:
         leaves values as they are.
 
     mean : ndarray of shape (F,), dtype float64
-        Mean of the observed values of fit. Only the kind "feature" subtracts it.
+        Mean of the observed values of fit. The kind "sequence" subtracts it only where a sequence
+        has no observed value of the feature.
 
     scale : ndarray of shape (F,), dtype float64
         Deviation of the observed values of fit; for "sequence" what stands in place of a
@@ -154,6 +155,7 @@ class Scaling:
     def _statistics(self, batch: SequenceBatch, mask: np.ndarray) -> np.ndarray:
         """Mean and log-deviation of each sequence's features over a mask (N, T, F): (N, 2 * F)."""
         count, mean, variance = _of_sequences(batch.values, mask)  # (N, F) each
+        mean = np.where(count > 0, mean, self.mean)
         deviation = np.sqrt(variance)
         is_constant = is_rounding(deviation, mean, count, batch.resolution)
         logarithm = np.log(np.where(is_constant, self.scale, deviation))

@@ -38,8 +38,12 @@ class StatelessOptimizer:
         self._rule.build([self._vector])
 
     def initial_state(self):
-        """The optimizer's variables before the first step: list of arrays."""
-        return [variable.numpy() for variable in self._rule.variables]
+        """The optimizer's variables before the first step: list of float32 and int64 arrays.
+
+        Keras keeps its learning rate in the dtype of `keras.config.floatx`, which is not read here.
+        """
+        values = [variable.numpy() for variable in self._rule.variables]
+        return [value if value.dtype.kind == "i" else value.astype(np.float32) for value in values]
 
     def update(self, state, gradient, vector, rate):
         """One step: list of tensors, (W,), (W,), scalar -> vector (W,), list of tensors."""
@@ -51,7 +55,8 @@ class StatelessOptimizer:
             self._rule.update_step(gradient, self._vector, rate)
             self._rule.iterations.assign(self._rule.iterations + 1)
         return scope.get_current_value(self._vector), [
-            scope.get_current_value(variable) for variable in variables
+            keras.ops.cast(scope.get_current_value(variable), before.dtype)
+            for variable, before in zip(variables, state, strict=True)
         ]
 
 

@@ -74,9 +74,12 @@ def stop_before(monkeypatch):
     advance = training.Run.advance
 
     def stop(epoch):
+        stop.trained = []  # the epochs since
+
         def advance_or_stop(run, state, n_done, n_epochs):
             if n_done + 1 == epoch:
                 raise Stopped
+            stop.trained.append(n_done + 1)
             return advance(run, state, n_done, n_epochs)
 
         monkeypatch.setattr(training.Run, "advance", advance_or_stop)
@@ -116,9 +119,11 @@ def test_a_resumed_fit_is_one_that_was_never_stopped(kind, data, stop_before, tm
         stop_before(epoch)
         with pytest.raises(Stopped):
             model.fit(data)
+        assert stop_before.trained == [epoch - 1] * (epoch > 1)
         assert len(names_in(tmp_path / "run")) == min(epoch - 1, 2)
     stop_before(None)
     assert_same_fit(model.fit(data), expected)
+    assert stop_before.trained == [expected.n_epochs_]
 
 
 def test_a_resumed_fit_takes_its_summary_from_the_checkpoint(interrupted, monkeypatch):
@@ -139,8 +144,9 @@ def test_checkpoints_leave_the_result_alone(kind, tmp_path):
 
 def test_a_fit_that_has_ended_is_not_trained_further(stop_before, whole, tmp_path):
     make(tmp_path).fit(X)
-    stop_before(1), stop_before(5)
+    stop_before(None)
     assert_same_fit(make(tmp_path, resume=True).fit(X), whole)
+    assert stop_before.trained == []
 
 
 def test_without_resume_a_fit_begins_anew(interrupted, whole):

@@ -9,7 +9,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 
 from helpers import assert_same, make_transformer
-from sklearn_lstmae import LSTMAutoencoderClassifier, LSTMAutoencoderDetector
+from sklearn_lstmae import (
+    LSTMAutoencoderClassifier,
+    LSTMAutoencoderDetector,
+    LSTMAutoencoderTransformer,
+)
+from sklearn_lstmae.fitting.outcome import warn_of_outcome
 
 X = np.random.default_rng(0).normal(size=(24, 6, 2)).astype(np.float32)
 WAVES = np.sin(np.arange(6) + np.arange(24)[:, np.newaxis])
@@ -66,6 +71,26 @@ def test_a_warning_that_is_an_error_keeps_the_model(is_fitted, name):
     assert vars(model).keys() == before.keys()
     assert_same(vars(model), before)
     assert all(vars(model)[key] is value for key, value in before.items())
+
+
+@pytest.mark.parametrize("n_before", [0, 2])
+def test_a_validation_loss_that_never_fell_does_not_ask_for_more_epochs(n_before):
+    estimator = LSTMAutoencoderTransformer(epochs=5, early_stopping=True)
+
+    def messages(best_epoch, n_epochs=5):
+        attributes = {"n_epochs_": n_before + n_epochs, "best_epoch_": n_before + best_epoch}
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            losses = {"loss_": 0.5, "baseline_loss_": 1.0}
+            warn_of_outcome(estimator, attributes | losses, n_epochs)
+        return [str(each.message) for each in seen]
+
+    assert not messages(best_epoch=1)
+    for best_epoch in (2, 5):
+        [message] = messages(best_epoch)
+        assert "still falling" in message
+    estimator.epochs = 1
+    assert len(messages(best_epoch=1, n_epochs=1)) == 1  # who knows
 
 
 @pytest.mark.parametrize(("objective", "n_missing"), [("predict", 1), ("composite", 2)])

@@ -66,6 +66,11 @@ def test_each_side_needs_one_row_of_each_class(fraction):
         split_rows(12, 0.5, 0, np.repeat([0, 1, 2], [6, 5, 1]))
 
 
+def test_no_class_may_be_held_out_as_a_whole():
+    with pytest.raises(ValueError, match=r"=0\.9 leaves no training sequence of class number 2 of"):
+        split_rows(102, 0.9, 0, np.repeat([0, 1, 2], [50, 50, 2]))
+
+
 def test_rows_are_held_out_for_early_stopping_only(make_sequences, make_reader):
     reader = make_reader(make_sequences(range(1, 13)))
     estimator = LSTMAutoencoderTransformer(validation_fraction=0.25)

@@ -19,6 +19,18 @@ def test_what_is_not_forged_is_as_it_was(originals, tmp_path):
         assert oracle.complaints(model) == []
 
 
+def test_each_way_forges(originals):
+    changed, unchanged = set(), 0
+    for number in range(600):
+        name, ways, data = files.forged(originals, number, 0)
+        if data == originals[name][0]:
+            unchanged += 1
+        elif len(ways) == 1:
+            changed |= {*ways}
+    assert changed == {*forging.WAYS}
+    assert unchanged < 120
+
+
 def test_a_forged_file_is_refused_or_a_model_that_a_fit_makes(originals, tmp_path):
     counts = files.run(originals, 150, 0, tmp_path)
     assert not counts

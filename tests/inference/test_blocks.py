@@ -256,7 +256,7 @@ def report_threads(queue):
 def test_a_process_forked_meanwhile_works_and_has_no_limit():
     before, context = blas_threads(), multiprocessing.get_context("fork")
     queue, inside, may_end = context.SimpleQueue(), threading.Event(), threading.Event()
-    child = context.Process(target=report_threads, args=(queue,))
+    child = context.Process(target=report_threads, args=(queue,), daemon=True)
 
     def function(rows, n_frames):
         inside.set()

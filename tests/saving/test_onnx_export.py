@@ -41,6 +41,7 @@ LENGTHS = np.array([7, 5, 4, 7, 6, 4])
 CUBE = (50 + [2, 0.1] * RNG.normal(size=(6, 7, 2))).astype(np.float32)
 MASK = np.arange(7) < LENGTHS[:, np.newaxis]
 HOLEY = np.where(RNG.uniform(size=CUBE.shape) < 0.2, np.float32(np.nan), CUBE)
+HOLEY[4, :, 0] = np.nan
 
 CASES = {
     "default": {},

@@ -257,6 +257,14 @@ def test_statistics_are_mean_and_log_deviation_of_each_sequence(X):
         assert_allclose(scaled.values[row].sum(axis=0), 0, atol=1e-2)
 
 
+def test_a_feature_without_a_value_has_the_level_of_fit(X):
+    X[0, :, 2] = np.nan
+    scaling, _, _, statistics = scale("sequence", X)
+    assert abs(scaling.mean[2] - 300) < 1
+    assert statistics[0, 2] == scaling.mean[2]
+    assert_allclose(np.exp(statistics[0, 5]), scaling.scale[2], rtol=1e-6)
+
+
 @pytest.mark.parametrize("level", [1e7, 1.7e9, 1e12])
 def test_the_level_of_a_sequence_costs_no_digits_of_its_shape(level):
     waves = np.sin(np.arange(20) + np.arange(5)[:, np.newaxis])[:, :, np.newaxis]

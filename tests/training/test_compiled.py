@@ -445,9 +445,10 @@ def test_a_forked_process_raises_an_error(key):
     with ThreadPoolExecutor(1) as threads:
         threads.submit(compile_once, key, make_slowly)
         assert begun.wait(WAIT)
-        child = context.Process(target=in_a_fork, args=(queue,))
+        child = context.Process(target=in_a_fork, args=(queue,), daemon=True)
         child.start()
-        message = queue.get()
-        child.join()
+        child.join(WAIT)
         may_end.set()
+    assert child.exitcode == 0
+    message = queue.get()
     assert "does not survive a fork" in message

@@ -65,6 +65,22 @@ def test_compiled_the_steps_are_the_same(name, xla):
     assert_allclose(steps_of(name, xla), steps_of_keras(name), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", CLASSES)
+def test_the_dtype_of_keras_does_not_matter(name):
+    expected = steps_of(name)
+    keras.config.set_floatx("float64")
+    try:
+        optimizer = StatelessOptimizer(name, SIZE)
+        state = optimizer.initial_state()
+        assert {np.dtype(value.dtype).name for value in state} == {"int64", "float32"}
+        state = [tf.constant(value) for value in state]
+        _, later = optimizer.update(state, tf.constant(GRADIENTS[0]), tf.constant(START), RATES[0])
+        assert [each.dtype for each in later] == [each.dtype for each in state]
+        assert_array_equal(steps_of(name), expected)
+    finally:
+        keras.config.set_floatx("float32")
+
+
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
 def test_one_vector_steps_like_the_variables_it_is_made_of(name):
     assert_allclose(steps_of(name), steps_of_keras(name, parts=3), rtol=1e-5, atol=1e-6)
