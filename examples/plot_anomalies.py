@@ -82,7 +82,7 @@ top.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 top.spines[["top", "right"]].set_visible(False)
 display = ErrorDisplay.from_errors(per_month, threshold=threshold, intervals=events, ax=bottom)
 bottom.set_ylim(top=1.15 * per_month.max())
-bottom.set_title("error of each month, events (shaded), and who is worst in the four largest")
+bottom.set_title("error of each month; shaded: events; labels: worst stock of the four largest")
 for event in events.nlargest(4, "peak").itertuples():
     bottom.annotate(
         event.worst_feature,

@@ -3,8 +3,8 @@ Clusters of codes
 =================
 
 Three kinds of waves differ in frequency and in how far their features lag behind each other. Each
-wave begins at another phase. Two waves of a kind have the same shape, but differ at every step, so
-distances between raw values mostly measure the difference in phase. How well do codes of an LSTM
+wave begins at a different phase. Two waves of a kind have the same shape, but differ at every step,
+so distances between raw values mostly measure the difference in phase. How well do codes of an LSTM
 autoencoder cluster in comparison?
 """
 

@@ -102,11 +102,11 @@ for ax, name in zip(axes, shown, strict=True):
     record = machines[name].loc["2025-03-10":]
     ax.plot(record, linewidth=1, label=list(record))
     for number, event in enumerate(events[events["group"] == name].itertuples()):
-        label = "_" * bool(number) + "found wrong"  # once in the legend
+        label = "_" * bool(number) + "flagged"  # once in the legend
         ax.axvspan(event.start, event.end, color="C3", alpha=0.2, linewidth=0, label=label)
     if name in faults:
         wrong = record.loc[faults[name]].index
-        ax.axvspan(wrong[0], wrong[-1], ymax=0.04, color="black", label="is wrong")
+        ax.axvspan(wrong[0], wrong[-1], ymax=0.04, color="black", label="fault")
     ax.set(title=name, ylabel="percent", ylim=(0, 100))
     ax.spines[["top", "right"]].set_visible(False)
 axes[-1].xaxis.set_major_formatter(mdates.DateFormatter("%B %d"))

@@ -3,13 +3,13 @@ From one machine to another
 ===========================
 
 A machine that has run for years has many sequences, a new one has few. The sensors of the new
-machine have another level and another gain, but the measured quantities behave in the same way. How
+machine have a different level and gain, but the measured quantities behave in the same way. How
 much does a model of the old machine help on the new one?
 """
 
 # %%
 # Both machines are simulated by waves. The old machine has 400 sequences. The new machine has up to
-# 40 for training and 300 for testing, and each of its features has another level and gain.
+# 40 for training and 300 for testing, and each of its features has a different level and gain.
 
 import numpy as np
 

@@ -2,10 +2,11 @@
 The tutorial's four programs, as four settings
 ==============================================
 
-A well-known Keras tutorial trains LSTM autoencoders on one sequence of nine steps, 0.1 to 0.9, with
-LSTM layers of 100 units and 300 epochs. Its four programs reconstruct the sequence, predict its
-next steps, do both, and keep only the encoder. Each is one setting here. This example compares the
-results that the tutorial prints with those of this library.
+A well-known Keras tutorial, `A Gentle Introduction to LSTM Autoencoders
+<https://machinelearningmastery.com/lstm-autoencoders/>`_, trains networks on one sequence of nine
+steps, 0.1 to 0.9, with LSTM layers of 100 units and 300 epochs. Its four programs reconstruct the
+sequence, predict its next steps, do both, and keep only the encoder. Each is one setting here. This
+example compares the results that the tutorial prints with those of this library.
 """
 
 # %%
