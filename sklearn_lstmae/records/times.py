@@ -184,8 +184,10 @@ def read_duration(value: Any, name: str) -> Any:
     return duration
 
 
-def count_steps(duration: Any, parameter: str, indexes: list[tuple[str, Any]]) -> int:
-    """Steps in a duration, the same for all records.
+def count_steps(
+    duration: Any, parameter: str, indexes: list[tuple[str, Any]], length: int = 2
+) -> int:
+    """Steps in a duration, the same for all records that are long enough for it to matter.
 
     Parameters
     ----------
@@ -197,27 +199,38 @@ def count_steps(duration: Any, parameter: str, indexes: list[tuple[str, Any]]) -
 
     indexes : list of (str, pandas.Index or None)
         Name and labels of each record.
+
+    length : int, default=2
+        Steps of a window, where they are known.
     """
     wanted = read_duration(duration, parameter)
-    known = [(name, _regular_step(index, name, parameter, duration)) for name, index in indexes]
-    known = [(name, step) for name, step in known if step is not None]
-    if not known:
+    first, longest = max(indexes, key=lambda named: _n_labels(named[1]))
+    step = _regular_step(longest, first, parameter, duration)
+    if step is None:
         raise ValueError(
             f"{parameter}={duration!r} is a duration, but no record has two steps to take a "
             "difference of times from: count steps."
         )
-    first, step = known[0]
-    for name, other in known:
+    if wanted % step:
+        raise ValueError(
+            f"{parameter}={duration!r} is not a multiple of the step of {first}, {step}."
+        )
+    n_steps = int(wanted // step)
+    for name, index in indexes:
+        if _n_labels(index) < max(length, n_steps):
+            continue  # it has no window, or no second one
+        other = _regular_step(index, name, parameter, duration)
         if other != step:
             raise ValueError(
                 f"{parameter}={duration!r} is a duration, but {first} has a time each {step} and "
                 f"{name} each {other}: resample them to one step, or count steps."
             )
-    if wanted % step:
-        raise ValueError(
-            f"{parameter}={duration!r} is not a multiple of the step of {first}, {step}."
-        )
-    return int(wanted // step)
+    return n_steps
+
+
+def _n_labels(index: Any) -> float:
+    """Labels of an index; infinitely many without one, which is refused."""
+    return np.inf if index is None else len(index)
 
 
 def _regular_step(index: Any, name: str, parameter: str, duration: Any) -> Any:

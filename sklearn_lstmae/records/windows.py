@@ -211,7 +211,7 @@ def sliding_windows(
         warn_of_strings(labels, "the record", "so that its gaps are not seen", stacklevel=3)
         max_gap = max_gap if max_gap == "auto" else read_duration(max_gap, "max_gap")
     length = _in_steps(length, "length", source)
-    stride = _in_steps(stride, "stride", source)
+    stride = _in_steps(stride, "stride", source, length)
     pieces, owners = _find_pieces(source, max_gap)
     source = replace(source, pieces=pieces)
     starts, records = _cut(source, owners, length, stride, short)
@@ -293,13 +293,13 @@ def unwind(
 # From the long axis to windows, and back -------------------------------------------------
 
 
-def _in_steps(size: Any, parameter: str, source: Source) -> int:
-    """Return a number of steps as it is, and a duration as one."""
+def _in_steps(size: Any, parameter: str, source: Source, length: int = 2) -> int:
+    """Return a number of steps as it is, and a duration as one; ``length`` as in `count_steps`."""
     if not isinstance(size, tuple(durations)):
         return int(size)
     numbers = range(len(source.bounds) - 1)
     indexes = [(source.name_of(number), source.index_of(number)) for number in numbers]
-    return count_steps(size, parameter, indexes)
+    return count_steps(size, parameter, indexes, length)
 
 
 def _find_pieces(source: Source, max_gap: Any) -> tuple[np.ndarray, np.ndarray]:

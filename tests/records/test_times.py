@@ -250,6 +250,18 @@ def test_a_duration_has_as_many_steps_in_all_records():
     assert windows.shape == (19, 10, 1)
 
 
+@pytest.mark.parametrize("hours", [[0, 168], [0, 1, 3]], ids=["a week apart", "not regular"])
+def test_a_record_that_is_too_short_needs_no_regular_times(hours):
+    short = series(HOURS[0] + pd.to_timedelta(hours, unit="h"))
+    records = [short, series(HOURS)]
+    windows, _ = sliding_windows(records, "10h", "2h", short="drop")
+    assert_array_equal(windows, sliding_windows(records, 10, 2, short="drop")[0])
+    with pytest.raises(ValueError, match=r"Record 0 has [23] steps, .* shorter out with"):
+        sliding_windows(records, "10h", max_gap="200h")
+    with pytest.raises(ValueError, match=r"not regular|has a time each"):
+        sliding_windows(records, "2h")
+
+
 @pytest.mark.parametrize(
     ("record", "length", "message"),
     [
