@@ -235,6 +235,17 @@ def test_a_constant_stays_one_over_passes_of_any_dtype():
     assert model.partial_fit(still.astype(np.float32)).scale_[1] == 1
 
 
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_constant_of_float32_stays_one_in_float64(method, tmp_path):
+    still = X.astype(np.float64)
+    still[:, :, 1] = 14.62
+    model = getattr(make(), method)(still.astype(np.float32))
+    save(model, tmp_path / "model")
+    for each in (model, load(tmp_path / "model")):
+        assert each.partial_fit(still).scale_[1] == 1
+        assert each.partial_fit(still).scale_[1] == 1
+
+
 def test_what_a_constant_sequence_counts_as_is_that_of_all_sequences_so_far():
     sequences = X * np.arange(1, 25)[::-1, np.newaxis, np.newaxis]
     model = make(scaling="sequence").partial_fit(sequences[:9]).partial_fit(sequences[9:])

@@ -11,7 +11,7 @@ import numpy as np
 
 from sklearn_lstmae.fitting.checkpoints import check_progress, describe, merge_jobs
 from sklearn_lstmae.fitting.model import FittedModel, fitted_model
-from sklearn_lstmae.fitting.parameters import check_size, configure, make_plan
+from sklearn_lstmae.fitting.parameters import check_size, complete, configure, make_plan
 from sklearn_lstmae.fitting.seeds import draw_seed, hold_out
 from sklearn_lstmae.fitting.sharing import check_shards, count_rows, draw_sample
 from sklearn_lstmae.inference.blocks import on_one_thread
@@ -107,7 +107,7 @@ def _describe_model(estimator, sequences, shards, goes_on, one_pass):
         n_timesteps = max(n_timesteps, estimator.n_timesteps_)
     scaling = scaling_of(estimator.scaling, moments)
     return {
-        "configuration_": configuration,
+        "configuration_": {**configuration, "resolution": float(moments.resolution)},
         "mean_": scaling.mean,
         "scale_": scaling.scale,
         "var_": moments.variance,
@@ -206,7 +206,8 @@ def _earlier_moments(estimator):
             "its scaling cannot be updated. Use fit, with warm_start=True to keep its weights."
         )
     least = least_deviation(fitted_model(estimator).scaling)
-    return Moments(estimator.n_observed_, estimator.mean_, estimator.var_, least)
+    resolution = complete(estimator.configuration_)["resolution"]
+    return Moments(estimator.n_observed_, estimator.mean_, estimator.var_, least, resolution)
 
 
 def _begin(estimator, sequences, shards, goes_on, checkpoints, architecture):

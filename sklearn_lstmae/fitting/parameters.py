@@ -7,6 +7,7 @@ from numbers import Integral
 from sklearn_lstmae._sklearn import InvalidParameterError
 from sklearn_lstmae.fitting.outcome import USER_LINE
 from sklearn_lstmae.network.wiring import network_of
+from sklearn_lstmae.sequences.scaling import EPS
 from sklearn_lstmae.sequences.tasks import OBJECTIVES
 from sklearn_lstmae.training.plan import TrainingPlan
 
@@ -173,7 +174,7 @@ def configure(estimator, sequences, n_timesteps=None):
 
 def complete(configuration):
     """A configuration, with the settings that earlier versions did not have."""
-    return {"append_states": False} | configuration
+    return {"append_states": False, "resolution": float(EPS)} | configuration
 
 
 def make_plan(estimator, seed, one_pass, n_sequences, summarizes=False):

@@ -156,9 +156,10 @@ CONFIGURATION = Record(
         "layout": OneOf(["2d", "3d", "list", "list-1d"]),
         "loss": _choice("loss"),
         "missing": _choice("missing"),
+        "resolution": OneOf([float(np.finfo(dtype).eps) for dtype in ("f2", "f4", "f8")]),
         "scaling": OrNone(_choice("scaling")),
     },
-    absent=["append_states"],
+    absent=["append_states", "resolution"],
 )
 
 

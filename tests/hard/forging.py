@@ -290,6 +290,7 @@ CONTRADICTIONS = {
     "variational": [True, False],
     "loss": ["mse", "mae", "huber"],
     "append_states": [True, False],
+    "resolution": [float(np.finfo("f4").eps), 0.5, NAN],
     "threshold": ["train", "cv", "conformal"],
     "score_from": ["reconstruction", "code", "both"],
     "offset_": [NAN, INF, -INF, 0.0, 1e300],

@@ -157,6 +157,7 @@ UNTRUE = {
     r"'configuration_\.append_states' is 1, but should be: one of \[False, True\]": (
         1, SETTINGS, "append_states"
     ),
+    r"'configuration_\.resolution' is 0.5": (0.5, SETTINGS, "resolution"),
     r"'configuration_\.scaling' is \[\]": ([], SETTINGS, "scaling"),
     r"architecture\.latent_dim' is -1": (-1, *NETWORK, "latent_dim"),
     r"architecture\.latent_dim' is True": (True, *NETWORK, "latent_dim"),
