@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from sklearn_lstmae import LSTMAutoencoderTransformer
+from sklearn_lstmae.sequences.batch import Sequences
 
 needs_numpy_2 = pytest.mark.skipif(
     int(np.__version__.split(".")[0]) < 2, reason="a pickle that NumPy 2 wrote"
@@ -43,6 +44,12 @@ def layouts(cube, lengths):
         "frame": pd.DataFrame(table, columns=list("abcdefghij")[: table.shape[1]]),
         "frames": [pd.DataFrame(sequence, columns=["u", "v"]) for sequence in sequences],
     }
+
+
+def batch_of(arrays):
+    """A list of (T_i, F) as one batch, as long as the longest."""
+    lengths = np.array([len(array) for array in arrays], dtype=np.int64)
+    return Sequences(list(arrays), lengths, "list").read(slice(None))
 
 
 def padded(sequences, n_more=0):

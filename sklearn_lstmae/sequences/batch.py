@@ -187,13 +187,6 @@ def n_features_of(source: Any) -> int:
     return int(source[0].shape[1] if isinstance(source, list) else source.shape[2])
 
 
-def pad(arrays: Sequence[np.ndarray]) -> SequenceBatch:
-    """Sequences of shape (T_i, F), at least one, as one batch as long as the longest."""
-    lengths = np.array([len(array) for array in arrays], dtype=np.int64)
-    values = _stack(arrays, int(lengths.max()), arrays[0].shape[1], np.float32)
-    return SequenceBatch(values, lengths)
-
-
 def join(sequences: Sequences, more: Sequences) -> np.ndarray | list[np.ndarray]:
     """All of two sets of one layout, the way the user writes it.
 

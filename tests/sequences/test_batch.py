@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_lstmae.sequences.batch import SequenceBatch, Sequences, join, pad, to_layout, unpad
+from helpers import batch_of
+from sklearn_lstmae.sequences.batch import SequenceBatch, Sequences, join, to_layout, unpad
 
 LENGTHS = st.lists(st.integers(1, 6), min_size=1, max_size=5)
 
@@ -36,7 +37,7 @@ def assert_equal_batches(left, right):
 @given(LENGTHS)
 def test_unpad_inverts_pad(lengths):
     arrays = random_arrays(lengths)
-    batch = pad(arrays)
+    batch = batch_of(arrays)
     assert batch.values.dtype == np.float32
     assert (batch.n_sequences, batch.n_features) == (len(lengths), 2)
     assert batch.n_timesteps == max(lengths)
@@ -46,7 +47,7 @@ def test_unpad_inverts_pad(lengths):
 
 @given(LENGTHS)
 def test_padding_is_zero_and_not_observed(lengths):
-    batch = pad([array + 9 for array in random_arrays(lengths)])
+    batch = batch_of([array + 9 for array in random_arrays(lengths)])
     np.testing.assert_array_equal(batch.step_mask.sum(axis=1), lengths)
     np.testing.assert_array_equal(batch.mask, batch.values != 0)
 
@@ -199,7 +200,7 @@ def test_joined_sequences_are_written_as_the_user_writes_them(layout):
     parts = [
         Sequences(whole[rows], np.array(lengths[rows]), layout) for rows in (slice(1), slice(1, 3))
     ]
-    expected = to_layout(pad(arrays).values, np.array(lengths), layout)
+    expected = to_layout(batch_of(arrays).values, np.array(lengths), layout)
     joined = join(*parts)
     assert type(joined) is type(expected)
     for one, other in zip(joined, expected, strict=True):

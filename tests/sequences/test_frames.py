@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_lstmae.sequences.batch import Sequences, pad
+from helpers import batch_of
+from sklearn_lstmae.sequences.batch import Sequences
 from sklearn_lstmae.sequences.frames import FrameReader, cut, put, round_up
 from sklearn_lstmae.sequences.scaling import Scaling, observe, scaling_of
 
@@ -278,7 +279,7 @@ def test_what_is_to_be_predicted_does_not_enter_a_scaling_by_sequence():
 def test_put_inverts_cut(data):
     lengths = np.array(data.draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)))
     start = np.array([data.draw(st.integers(0, length)) for length in lengths])
-    batch = pad(arrays_of(lengths))
+    batch = batch_of(arrays_of(lengths))
     part = cut(batch, start, lengths - start, 6)
     back = put(part.values, start, batch.n_timesteps)
     assert_array_equal(part.lengths, lengths - start)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from helpers import batch_of
 from sklearn_lstmae.sequences import summaries
-from sklearn_lstmae.sequences.batch import SequenceBatch, Sequences, pad
+from sklearn_lstmae.sequences.batch import SequenceBatch, Sequences
 from sklearn_lstmae.sequences.frames import FrameReader
 from sklearn_lstmae.sequences.scaling import Scaling
 from sklearn_lstmae.sequences.summaries import KERNELS, choose_dilations, learn_summary, shares_of
@@ -161,7 +162,7 @@ def test_sequences_shorter_than_a_kernel_have_no_summary():
 @pytest.mark.parametrize("data", [X, RAGGED], ids=["equal", "ragged"])
 def test_padding_changes_nothing(data):
     """Whatever it holds, and however much of it there is."""
-    batch = pad(data)
+    batch = batch_of(data)
     wide = np.pad(batch.values, [(0, 0), (0, 9), (0, 0)])
     wide[np.arange(wide.shape[1]) >= batch.lengths[:, np.newaxis]] = 7
     readers = [make_reader(list(data)), make_reader(wide, batch.lengths)]
