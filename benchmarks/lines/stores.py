@@ -90,8 +90,7 @@ class Worker(Mapped):
 
     def __init__(self, job, kind, path):
         super(Mapped, self).__init__(job, patch_size=PATCH_SIZE)
-        self.fit()
-        self.encode()
+        self.warm_up()
         self.X = KINDS[kind][0](path)
 
     def fit(self):
