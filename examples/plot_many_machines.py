@@ -78,8 +78,8 @@ detector.fit(windows, groups=index.groups)
 
 # %%
 # Monitor the last four days. An hour is flagged if most windows that cover it are outliers. Events
-# may therefore begin and end up to half a day too early or too late, or even later if a fault grows
-# slowly. The errors of single values show which of the two features is faulty.
+# may therefore begin and end up to a day too early or too late. The errors of single values show
+# which of the two features is faulty.
 
 from sklearn_lstmae import find_events, unwind
 
