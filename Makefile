@@ -12,10 +12,10 @@ RELEASE := .venv-release
 INSTALLED := .venv-installed
 INSTALL := -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: help test test-fast test-oldest test-serve test-hard recipes demo docs lint format bench bench-quality bench-anomaly bench-variants bench-labels release-check clean
+.PHONY: help test test-fast test-oldest test-serve test-hard test-benchmarks recipes demo docs lint format bench bench-quality bench-anomaly bench-variants bench-labels release-check clean
 
 help:
-	@echo "make test | test-fast | test-oldest | test-serve | test-hard | recipes | demo | docs | lint | format | clean"
+	@echo "make test | test-fast | test-oldest | test-serve | test-hard | test-benchmarks | recipes | demo | docs | lint | format | clean"
 	@echo "make bench | bench-quality | bench-anomaly | bench-variants | bench-labels | release-check"
 
 # worksteal keeps tests of one file on one worker as long as both are busy, so that compiled
@@ -42,6 +42,11 @@ test-hard: $(VENV)/test.stamp
 # Fitted models give identical results in environments with and without TensorFlow.
 test-serve: $(SERVE)/serve.stamp
 	SERVING_PYTHON=$(SERVE)/bin/python $(VENV)/bin/python -m pytest tests/test_serving.py
+
+# `make test` leaves out the tests of contenders that need PyTorch or aeon.
+test-benchmarks: $(BENCH)/bench.stamp $(QUALITY)/quality.stamp
+	$(BENCH)/bin/python -m pytest benchmarks/tests
+	$(QUALITY)/bin/python -m pytest benchmarks/tests
 
 # docs/scale.md describes them; Spark needs Java.
 recipes: $(RECIPES)/recipes.stamp
