@@ -34,9 +34,9 @@ def split_rows(n_rows, validation_fraction, seed, classes=None):
         lost = np.setdiff1d(classes, classes[learning])
         if lost.size:
             raise ValueError(
-                f"early_stopping=True with validation_fraction={validation_fraction} leaves no "
-                f"training sequence of class number {lost[0]} of y, counted from 0: choose a "
-                "smaller validation_fraction, or set early_stopping=False."
+                f"{_settings(validation_fraction)} leaves no training sequence of class number "
+                f"{lost[0]} of y, counted from 0: choose a smaller validation_fraction, or set "
+                "early_stopping=False."
             )
     return [learning, validation]
 
@@ -45,7 +45,7 @@ def _check_parts(n_rows, validation_fraction, classes):
     """Raise where there are too few rows to learn from or to validate on."""
     n_validation = math.ceil(validation_fraction * n_rows)
     n_learning, least, whose = n_rows - n_validation, 1, ""
-    settings = f"early_stopping=True with validation_fraction={validation_fraction}"
+    settings = _settings(validation_fraction)
     if classes is not None:
         counts = np.bincount(classes)
         least, whose = len(counts), f", one of each of the {len(counts)} classes"
@@ -61,6 +61,10 @@ def _check_parts(n_rows, validation_fraction, classes):
             f"validation sequences, but each part needs at least {least}{whose}: pass more "
             "sequences, choose another validation_fraction, or set early_stopping=False."
         )
+
+
+def _settings(validation_fraction):
+    return f"early_stopping=True with validation_fraction={validation_fraction}"
 
 
 def draw_seed(random_state):
