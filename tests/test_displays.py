@@ -453,6 +453,13 @@ def test_a_record_is_cut_as_sliding_windows_does():
     assert_array_equal(np.isnan(dropped.errors), np.arange(18) < 7)
 
 
+def test_errors_with_coordinates_are_drawn_along_them():
+    xarray = pytest.importorskip("xarray")
+    display = ErrorDisplay.from_errors(xarray.DataArray(RECORD.to_numpy(), [("time", HOURS)]))
+    assert_array_equal(display.line_.get_xdata(), HOURS.to_numpy())
+    assert display.ax_.get_xlabel() == "time"
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
 def test_times_are_shown_in_their_zone(zone):
     hours = pd.date_range("2024-06-01", periods=72, freq="h", tz=zone)

@@ -18,7 +18,7 @@ from sklearn_lstmae.displays._drawing import (
     name_numbers,
     short_dates,
 )
-from sklearn_lstmae.records.tables import is_pandas
+from sklearn_lstmae.records.tables import is_pandas, with_index
 from sklearn_lstmae.records.times import as_times, warn_of_strings
 from sklearn_lstmae.records.windows import WindowIndex, sliding_windows, unwind
 
@@ -210,6 +210,7 @@ class ErrorDisplay:
                     "the records with unwind, and pass those of one record."
                 )
             errors = unwind(errors, index, per="window" if np.ndim(errors) == 1 else "step")
+        errors = with_index(errors)
         shape = np.shape(errors)
         if len(shape) != 1:
             raise ValueError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sklearn_lstmae._sklearn import Interval, positive_int, validate_params
-from sklearn_lstmae.records.tables import Source, Table, is_pandas
+from sklearn_lstmae.records.tables import Source, Table, is_pandas, with_index
 from sklearn_lstmae.records.times import as_times, has_frequency, is_gap
 from sklearn_lstmae.records.windows import WindowIndex
 
@@ -109,7 +109,7 @@ def find_events(
     import pandas as pd
 
     is_list = isinstance(errors, (list, tuple)) and any(np.ndim(item) for item in errors)
-    records = list(errors) if is_list else [errors]
+    records = [with_index(record) for record in (errors if is_list else [errors])]
     indexes = [record.index if is_pandas(record) else None for record in records]
     parts = [_read_errors(record) for record in records]
     if index is None:
@@ -121,7 +121,7 @@ def find_events(
     names = table = None
     if feature_errors is not None:
         columns.append("worst_feature")
-        tables = list(feature_errors) if is_list else [feature_errors]
+        tables = [with_index(table) for table in (feature_errors if is_list else [feature_errors])]
         names, table = _read_features(tables, parts, indexes)
         if not is_pandas(tables[0]) and source.feature_names is not None:
             names = source.feature_names if len(source.feature_names) == len(names) else names

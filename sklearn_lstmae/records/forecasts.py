@@ -84,12 +84,12 @@ def label_forecast(forecast: Any, index: Any, *, freq: Any = None) -> "pandas.Da
     _check_forecast(parts, len(ends))
     n_steps = np.array([len(part) for part in parts], dtype=int)  # H of each window: (N,)
 
-    bounds = source.cuts
-    pieces = np.searchsorted(bounds, ends - 1, side="right") - 1  # (N,)
-    reach = np.zeros(len(bounds) - 1, dtype=int)
-    np.maximum.at(reach, pieces, ends + n_steps - bounds[pieces + 1])
-    labels, starts = _label_pieces(source, bounds, pieces, reach, freq)
-    origins = starts[pieces] + ends - 1 - bounds[pieces]  # (N,): places in labels
+    cuts = source.cuts
+    pieces = np.searchsorted(cuts, ends - 1, side="right") - 1  # (N,)
+    reach = np.zeros(len(cuts) - 1, dtype=int)
+    np.maximum.at(reach, pieces, ends + n_steps - cuts[pieces + 1])
+    labels, starts = _label_pieces(source, pieces, reach, freq)
+    origins = starts[pieces] + ends - 1 - cuts[pieces]  # (N,): places in labels
     order = np.repeat(np.arange(len(parts)), n_steps)
     place = np.concatenate([np.arange(1, n + 1) for n in n_steps]) + origins[order]
 
@@ -134,7 +134,7 @@ def _check_forecast(parts: list[np.ndarray], n_windows: int) -> None:
 
 
 def _label_pieces(
-    source: Source, bounds: np.ndarray, pieces: np.ndarray, reach: np.ndarray, freq: Any
+    source: Source, pieces: np.ndarray, reach: np.ndarray, freq: Any
 ) -> tuple[Any, np.ndarray]:
     """Labels of the pieces that have windows, one piece after the other, and of what follows each.
 
@@ -142,9 +142,6 @@ def _label_pieces(
     ----------
     source : Source
         The records.
-
-    bounds : ndarray of int of shape (K + 1,)
-        Places on the long axis at which pieces begin, and its end.
 
     pieces : ndarray of int of shape (N,)
         The piece of each window.
@@ -163,6 +160,7 @@ def _label_pieces(
         Place in ``labels`` of the first step of each piece; 0 for pieces without windows.
     """
     parts, starts, n_labels = [], np.zeros(len(reach), dtype=int), 0
+    bounds = source.cuts
     used = np.unique(pieces)
     owners = np.searchsorted(source.bounds, bounds[used], side="right") - 1
     for number in np.unique(owners):

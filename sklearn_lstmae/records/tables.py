@@ -164,8 +164,8 @@ def read_records(record: Any, group: Any) -> tuple[np.ndarray, Source]:
     """
     _refuse_collections(record)
     if isinstance(record, (list, tuple)):
-        record = [_with_index(item) for item in record]
-    record = _with_index(record)
+        record = [with_index(item) for item in record]
+    record = with_index(record)
     if group is not None:
         return _read_groups(record, group)
     if not isinstance(record, list):
@@ -214,7 +214,7 @@ def _refuse_collections(record: Any) -> None:
                 )
 
 
-def _with_index(record: Any) -> Any:
+def with_index(record: Any) -> Any:
     """Turn what has labels elsewhere than in an index of pandas into a table of pandas."""
     if _is_of("xarray", record, ["DataArray"]) and record.ndim in (1, 2):
         return record.to_pandas()

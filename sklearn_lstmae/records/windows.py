@@ -303,10 +303,7 @@ def _in_steps(size: Any, parameter: str, source: Source, length: int = 2) -> int
 
 
 def _find_pieces(source: Source, max_gap: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Places at which K pieces without a gap begin, and the end, (K + 1,), and their records (K,).
-
-    Places are those on the long axis.
-    """
+    """Places at which pieces without a gap begin, and the end; and the record of each piece."""
     starts = [
         first + np.append(0, find_gaps(source.index_of(number), source.name_of(number), max_gap))
         for number, first in enumerate(source.bounds[:-1])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from pandas.testing import assert_frame_equal, assert_series_equal
 
-from sklearn_lstmae import sliding_windows, unwind
+from sklearn_lstmae import find_events, sliding_windows, unwind
 
 RECORD = np.random.default_rng(0).normal(size=(20, 2))
 MINUTES = pd.date_range("2020-01-01", periods=20, freq="min")
@@ -306,6 +306,11 @@ def test_tables_with_labels_elsewhere_are_read_as_those_of_pandas():
         sliding_windows(machines, 5, group="machine")[0],
         sliding_windows(MACHINES, 5, group="machine")[0],
     )
+    errors = GAPPY.abs()
+    expected = find_events(errors["u"], 0.5, feature_errors=errors, max_gap=20)
+    theirs = xarray.DataArray(errors["u"]), xarray.DataArray(errors)
+    got = find_events(theirs[0], 0.5, feature_errors=theirs[1], max_gap=20)
+    assert_frame_equal(got, expected)
     with pytest.raises(TypeError, match=r"Dataset of xarray.*record\.to_dataframe\(\)"):
         sliding_windows(array.to_dataset(dim="x"), 5)
 
