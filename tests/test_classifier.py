@@ -295,10 +295,17 @@ def test_any_value_can_mean_no_label(y, unlabeled):
 def test_a_word_that_looks_like_no_label_is_refused(unlabeled):
     y = np.array([*NAMES[:30], *[unlabeled] * 10])  # NumPy makes words of all
     assert y.dtype.kind == "U"
-    with pytest.raises(ValueError, match=rf"class '{unlabeled}', which looks .*='{unlabeled}' if"):
+    with pytest.raises(
+        ValueError, match=rf"class '{unlabeled}', but .*set unlabeled='{unlabeled}'\."
+    ):
         check_classes(make(unlabeled=unlabeled), y, CUBE)
     *_, numbers = check_classes(make(unlabeled=str(unlabeled)), y, CUBE)
     assert_array_equal(numbers[30:], -1)
+
+
+def test_a_number_that_looks_like_no_label_is_refused():
+    with pytest.raises(ValueError, match=r"class 7, but unlabeled='7' .* set unlabeled=7\."):
+        check_classes(make(unlabeled="7"), np.where(np.arange(N) < 30, Y, 7), CUBE)
 
 
 def test_a_class_may_be_called_none():

@@ -36,12 +36,8 @@ def check_classes(classifier, y, sequences):
         raise ValueError(f"y {got}; {name} needs sequences of at least two classes.")
     if classifier.unlabeled is None and len(classes) > 2 and classes.dtype.kind in "if":
         _refuse_minus_one(classes)
-    if classifier.unlabeled is not None and str(classifier.unlabeled) in classes.astype(str):
-        raise ValueError(
-            f"y has the class {str(classifier.unlabeled)!r}, which looks like "
-            f"unlabeled={classifier.unlabeled!r} but is of another type: an array of words has no "
-            f"numbers. Set unlabeled={str(classifier.unlabeled)!r} if it means 'no label'."
-        )
+    if classifier.unlabeled is not None:
+        _refuse_another_type(classes, classifier.unlabeled)
     all_numbers = np.full(len(sequences), -1)
     all_numbers[labeled] = numbers
     return classes, all_numbers
@@ -77,6 +73,17 @@ def _refuse_minus_one(classes):
             "means 'no label', as in sklearn.semi_supervised, set unlabeled=-1, or pass these "
             "sequences as X_unlabeled. If it is a class, give it another name, as y.astype(str) "
             "does."
+        )
+
+
+def _refuse_another_type(classes, unlabeled):
+    """Raise where a class is written like the value for no label, as in an array of strings."""
+    alike = classes[classes.astype(str) == str(unlabeled)].tolist()
+    if alike:
+        raise ValueError(
+            f"y has the class {alike[0]!r}, but unlabeled={unlabeled!r} is of another type. NumPy "
+            "turns numbers among strings into strings. If this class means 'no label', set "
+            f"unlabeled={alike[0]!r}."
         )
 
 
