@@ -2,6 +2,7 @@
 
 import multiprocessing
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -439,13 +440,13 @@ def test_a_process_forked_in_the_middle_of_an_inference_can_infer(default):
     reader = default.reader(default.random(LENGTHS[:3]))
     codes = default.coder.encode(reader)
     context = multiprocessing.get_context("fork")
-    children = []
+    children, first = [], threading.Lock()
 
     def encode(answer):
         answer.send(default.coder.encode(reader))
 
     def fork(rows, block, outputs):
-        if not children:
+        if first.acquire(blocking=False):  # blocks run in several threads
             receiver, answer = context.Pipe(duplex=False)
             children.append((context.Process(target=encode, args=(answer,)), receiver))
             children[0][0].start()
